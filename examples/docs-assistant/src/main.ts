@@ -1,0 +1,3 @@
+import "@heddle/core";
+
+console.log("hello");

@@ -1,0 +1,119 @@
+/** What an engine reads outside its writes, answered from the tables. */
+
+import type { CheckpointHead, CheckpointRecord } from "../model/checkpoint.js";
+import { succeededPayload, type EventRecord } from "../model/event.js";
+import { earlier, tendAt } from "../model/intents/tend-run.js";
+import type { RunRecord } from "../model/run.js";
+import type { ThreadRecord } from "../model/thread.js";
+import type { CheckpointChain, DueQuery, DueWork, EventQuery, RunQuery, ThreadQuery } from "../ports/storage.js";
+import { inOrder, isBehindCursor, runMatches, threadMatches } from "./memory-filter.js";
+import { headOf, type MemoryTables } from "./memory-tables.js";
+import type { RunIndexes } from "./run-indexes.js";
+
+export function listRuns({ runs, runIndexes }: MemoryTables, query: RunQuery): RunRecord[] {
+  if (query.ids !== undefined) return listFew(query.ids.flatMap((id) => runs.get(id) ?? []), query);
+  if (query.threadId != null) return listFew(runIndexes.ofThread.of(query.threadId), query);
+  const matches = runMatches(query);
+  const listed: RunRecord[] = [];
+  for (const run of query.order === "asc" ? runIndexes.created : runIndexes.created.descending()) {
+    if (listed.length >= query.limit) break;
+    if (isBehindCursor(query, run) && matches(run)) listed.push(run);
+  }
+  return listed;
+}
+
+function listFew(candidates: readonly RunRecord[], query: RunQuery): RunRecord[] {
+  const matches = runMatches(query);
+  const listed = candidates.filter((run) => isBehindCursor(query, run) && matches(run));
+  return [...new Set(listed)].sort(inOrder(query)).slice(0, query.limit);
+}
+
+export function listThreads({ threads }: MemoryTables, query: ThreadQuery): ThreadRecord[] {
+  const matches = threadMatches(query);
+  const listed = [...threads.rows.values()].filter((thread) => isBehindCursor(query, thread) && matches(thread));
+  return listed.sort(inOrder(query)).slice(0, query.limit);
+}
+
+export function count<Row>(rows: Iterable<Row>, matches: (row: Row) => boolean): number {
+  let matching = 0;
+  for (const row of rows) if (matches(row)) matching++;
+  return matching;
+}
+
+export function chain({ checkpoints }: MemoryTables, id: string, since?: string): CheckpointChain | undefined {
+  if (checkpoints.get(id) === undefined) return undefined;
+  const links: CheckpointRecord[] = [];
+  let at: string | null = id;
+  while (at !== null && at !== since && links.at(-1)?.encoding !== "snapshot") {
+    const checkpoint = checkpoints.get(at);
+    if (checkpoint === undefined) break;
+    links.push(checkpoint);
+    at = checkpoint.parentId;
+  }
+  return { links: links.reverse().map(linkOf), continuesSince: at !== null && at === since };
+}
+
+function linkOf({ id, encoding, body, valuesBytes }: CheckpointRecord): CheckpointChain["links"][number] {
+  return { id, encoding, body, valuesBytes };
+}
+
+export function history({ checkpoints }: MemoryTables, id: string, limit: number): CheckpointHead[] {
+  const heads: CheckpointHead[] = [];
+  let at = checkpoints.get(id);
+  while (at !== undefined && heads.length < limit) {
+    heads.push(headOf(at));
+    at = at.parentId === null ? undefined : checkpoints.get(at.parentId);
+  }
+  return heads;
+}
+
+export function readEvents({ events, runs }: MemoryTables, { stream, after, limit, runId }: EventQuery): EventRecord[] {
+  // Nothing of a run lies before its first event: its log in a long thread is not searched from the start.
+  const firstSeq = runId === undefined ? 0 : (runs.get(runId)?.firstSeq ?? 0);
+  const read: EventRecord[] = [];
+  for (const event of events.after(stream, Math.max(after, firstSeq - 1))) {
+    if (read.length >= limit) break;
+    if (runId !== undefined && event.runId !== runId) continue;
+    const isFromRun = event.type === "run_succeeded";
+    read.push(isFromRun ? { ...event, payload: succeededPayload(runs.get(event.runId)?.output) } : event);
+  }
+  return read;
+}
+
+export function due({ runIndexes }: MemoryTables, query: DueQuery, now: number): DueWork {
+  const { agents } = query;
+  return {
+    tend: runsToTend(runIndexes, query, now).map(({ id, threadId }) => ({ runId: id, threadId })),
+    claimable: runIndexes.claims.first({ agents, now, limit: 1 }).length > 0,
+    nextAt: earlier(runIndexes.claims.nextAt(agents, now), nextToTend(runIndexes, now)),
+    workers: runIndexes.heldBy.names,
+    now,
+  };
+}
+
+function runsToTend({ heldBy, upcoming }: RunIndexes, { deadWorkers, limit }: DueQuery, now: number): RunRecord[] {
+  const found = new Set(deadWorkers.flatMap((worker) => heldBy.of(worker)));
+  for (const run of upcoming) {
+    if (found.size >= limit || (tendAt(run) ?? 0) > now) break;
+    found.add(run);
+  }
+  return [...found].slice(0, limit);
+}
+
+function nextToTend({ upcoming }: RunIndexes, now: number): number | null {
+  for (const run of upcoming) {
+    const at = tendAt(run);
+    if (at !== null && at > now) return at;
+  }
+  return null;
+}
+
+/** A key lives as long as its run and at least its retention. */
+export function purge({ keys, tombstones, runs }: MemoryTables, now: number): void {
+  for (const tombstone of [...tombstones.rows.values()]) {
+    if (tombstone.keepUntil <= now) tombstones.delete(tombstone.threadId);
+  }
+  for (const [id, key] of [...keys.rows]) {
+    if (key.keepUntil <= now && runs.get(key.runId) === undefined) keys.delete(id);
+  }
+}

@@ -1,0 +1,153 @@
+/** All records of a memory storage: what a unit of work reads, and where its changes go. */
+
+import type { CheckpointHead, CheckpointRecord } from "../model/checkpoint.js";
+import { streamOf, threadStream } from "../model/event.js";
+import { byteLength } from "../model/json.js";
+import type { RunRecord } from "../model/run.js";
+import type { KeyRecord, ThreadRecord, TombstoneRecord } from "../model/thread.js";
+import {
+  keyId,
+  type Changes,
+  type CheckpointLink,
+  type ClaimQuery,
+  type KeyRef,
+  type OriginRecord,
+  type RecordReader,
+  type Removal,
+} from "../model/unit-of-work.js";
+import { EventLog } from "./event-log.js";
+import { Journal } from "./journal.js";
+import { GroupIndex, MemoryTable } from "./memory-table.js";
+import { RunIndexes } from "./run-indexes.js";
+
+const idOf = (row: { readonly id: string }): string => row.id;
+const threadIdOf = (row: { readonly threadId: string }): string => row.threadId;
+
+export class MemoryTables implements RecordReader {
+  readonly journal = new Journal();
+  readonly runIndexes = new RunIndexes();
+  readonly runs = new MemoryTable<RunRecord>(this.journal, idOf, this.runIndexes);
+  readonly threads = new MemoryTable<ThreadRecord>(this.journal, idOf);
+  readonly events = new EventLog(this.journal);
+  readonly keys = new MemoryTable<KeyRecord>(this.journal, keyId);
+  readonly tombstones = new MemoryTable<TombstoneRecord>(this.journal, threadIdOf);
+  readonly #checkpointsOf = new GroupIndex<CheckpointRecord>(ownerOf, idOf);
+  readonly checkpoints = new MemoryTable<CheckpointRecord>(this.journal, idOf, this.#checkpointsOf);
+  readonly #originsFrom = new GroupIndex<OriginRecord>((origin) => origin.ownerId, threadIdOf);
+  readonly origins = new MemoryTable<OriginRecord>(this.journal, threadIdOf, this.#originsFrom);
+
+  thread(id: string): ThreadRecord | undefined {
+    return this.threads.get(id);
+  }
+
+  tombstone(threadId: string): TombstoneRecord | undefined {
+    return this.tombstones.get(threadId);
+  }
+
+  run(id: string): RunRecord | undefined {
+    return this.runs.get(id);
+  }
+
+  queue(threadId: string, limit: number): readonly RunRecord[] {
+    return this.runIndexes.queue(threadId, limit);
+  }
+
+  unsettledRuns(threadId: string): readonly RunRecord[] {
+    return this.runIndexes.unsettledOfThread.of(threadId);
+  }
+
+  claimable(query: ClaimQuery): readonly RunRecord[] {
+    return this.runIndexes.claims.first(query);
+  }
+
+  key(ref: KeyRef): KeyRecord | undefined {
+    return this.keys.get(keyId(ref));
+  }
+
+  checkpoint(id: string): CheckpointHead | undefined {
+    const checkpoint = this.checkpoints.get(id);
+    return checkpoint && headOf(checkpoint);
+  }
+
+  origin(threadId: string): OriginRecord | undefined {
+    return this.origins.get(threadId);
+  }
+
+  originsFrom(ownerId: string): readonly OriginRecord[] {
+    return this.#originsFrom.of(ownerId);
+  }
+
+  checkpointLinks(threadId: string): readonly CheckpointLink[] {
+    return this.#checkpointsOf.of(threadStream(threadId));
+  }
+
+  /** Write what a unit of work changed: all of it, or nothing where it does not fit. */
+  write(changes: Changes): void {
+    this.#check(changes);
+    for (const { after } of changes.threads) this.threads.put(after);
+    for (const { after } of changes.runs) this.runs.put(after);
+    for (const checkpoint of changes.checkpoints) this.checkpoints.put(checkpoint);
+    for (const event of changes.events) this.events.append(event);
+    for (const key of changes.keys) this.keys.put(key);
+    for (const origin of changes.origins) this.origins.put(origin);
+    for (const tombstone of changes.tombstones) this.tombstones.put(tombstone);
+    for (const removal of changes.removals) this.#remove(removal);
+  }
+
+  /** A database's primary keys: an id that is taken is taken, before anything is written. */
+  #check(changes: Changes): void {
+    for (const { before, after } of changes.runs) {
+      if (before === undefined && this.runs.get(after.id)) throw new Error(`there is a run "${after.id}" already`);
+    }
+    for (const { id } of changes.checkpoints) {
+      if (this.checkpoints.get(id)) throw new Error(`there is a checkpoint "${id}" already`);
+    }
+  }
+
+  #remove(removal: Removal): void {
+    switch (removal.type) {
+      case "thread":
+        return this.#removeThread(removal.id);
+      case "run":
+        return this.#removeRun(removal.id, removal.threadId);
+      case "checkpoints":
+        return removal.ids.forEach((id) => this.checkpoints.delete(id));
+      case "checkpoints_of":
+        return this.#removeCheckpoints(threadStream(removal.threadId));
+      case "origin":
+        return this.origins.delete(removal.threadId);
+      case "tombstone":
+        return this.tombstones.delete(removal.threadId);
+    }
+  }
+
+  #removeThread(id: string): void {
+    for (const run of this.runIndexes.ofThread.of(id)) this.runs.delete(run.id);
+    this.runIndexes.dropQueue(id);
+    this.events.drop(threadStream(id));
+    this.threads.delete(id);
+  }
+
+  #removeRun(id: string, threadId: string | null): void {
+    this.runs.delete(id);
+    if (threadId !== null) return this.events.blank(threadStream(threadId), id);
+    const stream = streamOf({ id, threadId });
+    this.events.drop(stream);
+    this.#removeCheckpoints(stream);
+  }
+
+  #removeCheckpoints(owner: string): void {
+    for (const { id } of this.#checkpointsOf.of(owner)) this.checkpoints.delete(id);
+  }
+}
+
+/** Whom a checkpoint goes with, named as its stream is: a thread, or a stateless run. */
+function ownerOf({ threadId, runId }: CheckpointRecord): string | null {
+  if (threadId !== null) return threadStream(threadId);
+  return runId === null ? null : streamOf({ id: runId, threadId });
+}
+
+export function headOf({ body, ...head }: CheckpointRecord): CheckpointHead {
+  return { ...head, bodyBytes: body === null ? 0 : byteLength(body) };
+}
+

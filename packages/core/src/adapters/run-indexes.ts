@@ -1,0 +1,73 @@
+/** Every order in which an engine asks for runs. */
+
+import { tendAt } from "../model/intents/tend-run.js";
+import { isSettled, type RunRecord } from "../model/run.js";
+import { ClaimIndex } from "./claim-index.js";
+import { GroupIndex, type Index } from "./memory-table.js";
+import { SortedList } from "./sorted-list.js";
+
+const idOf = (run: RunRecord): string => run.id;
+const byId = (a: RunRecord, b: RunRecord): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+const byCreation = (a: RunRecord, b: RunRecord): number => a.createdAt - b.createdAt || byId(a, b);
+const byTendTime = (a: RunRecord, b: RunRecord): number => (tendAt(a) ?? 0) - (tendAt(b) ?? 0) || byId(a, b);
+const byPlace = (a: RunRecord, b: RunRecord): number => (a.queuePosition ?? 0) - (b.queuePosition ?? 0);
+
+export class RunIndexes implements Index<RunRecord> {
+  /** All runs, oldest first. */
+  readonly created = new SortedList(byCreation);
+  /** Runs that time will change, soonest first. */
+  readonly upcoming = new SortedList(byTendTime);
+  readonly claims = new ClaimIndex();
+  readonly ofThread = new GroupIndex<RunRecord>((run) => run.threadId, idOf);
+  readonly unsettledOfThread = new GroupIndex<RunRecord>((run) => (isSettled(run.status) ? null : run.threadId), idOf);
+  readonly heldBy = new GroupIndex<RunRecord>((run) => run.worker, idOf);
+  readonly #queues = new Map<string, SortedList<RunRecord>>();
+
+  insert(run: RunRecord): void {
+    this.created.insert(run);
+    this.ofThread.insert(run);
+    this.unsettledOfThread.insert(run);
+    this.heldBy.insert(run);
+    if (tendAt(run) !== null) this.upcoming.insert(run);
+    if (isClaimableInTime(run)) this.claims.insert(run);
+    if (isQueued(run)) this.#enqueue(run);
+  }
+
+  remove(run: RunRecord): void {
+    this.created.remove(run);
+    this.ofThread.remove(run);
+    this.unsettledOfThread.remove(run);
+    this.heldBy.remove(run);
+    if (tendAt(run) !== null) this.upcoming.remove(run);
+    if (isClaimableInTime(run)) this.claims.remove(run);
+    if (isQueued(run)) this.#queues.get(run.threadId)?.remove(run);
+  }
+
+  queue(threadId: string, limit: number): RunRecord[] {
+    const first: RunRecord[] = [];
+    for (const run of this.#queues.get(threadId) ?? []) {
+      if (first.length === limit) break;
+      first.push(run);
+    }
+    return first;
+  }
+
+  /** Forget the queue of a thread that is gone. */
+  dropQueue(threadId: string): void {
+    this.#queues.delete(threadId);
+  }
+
+  #enqueue(run: RunRecord & { readonly threadId: string }): void {
+    const queue = this.#queues.get(run.threadId) ?? new SortedList(byPlace);
+    this.#queues.set(run.threadId, queue);
+    queue.insert(run);
+  }
+}
+
+function isClaimableInTime(run: RunRecord): boolean {
+  return run.status === "pending" && run.active;
+}
+
+function isQueued(run: RunRecord): run is RunRecord & { readonly threadId: string } {
+  return run.threadId !== null && run.queuePosition !== null;
+}

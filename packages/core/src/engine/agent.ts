@@ -1,0 +1,125 @@
+/** What a host registers: an agent's schemas and the function (or image) that does its work. */
+
+import { z } from "zod";
+import { HeddleError } from "../errors.js";
+import type { Json, JsonObject } from "../model/json.js";
+import type { REMOVE } from "../model/reconcile.js";
+import type { RetryPolicy } from "../model/run.js";
+import type { Executor } from "../ports/executor.js";
+import type { Emit, SendDelta } from "./frames.js";
+
+/** Without a schema: any JSON. */
+export type AnyJson = z.ZodType<Json, Json>;
+export type AnyValues = z.ZodType<JsonObject, JsonObject>;
+
+export interface AgentContext<Input, Values, Config> {
+  readonly input: Input;
+  /** The thread's values (a stateless run's own), deep-frozen. Return new ones, do not change these. */
+  readonly values: Values;
+  readonly config: Config;
+  readonly runId: string;
+  /** `undefined` in a stateless run. */
+  readonly threadId: string | undefined;
+  readonly metadata: JsonObject;
+  /** 1 in the first attempt. More: an earlier attempt failed, crashed or was handed back. */
+  readonly attempt: number;
+  /** Aborts on cancel, timeout, deadline, lost lease and shutdown; `signal.reason` is a HeddleError that says which. */
+  readonly signal: AbortSignal;
+  /** Append a durable event to the stream. Awaiting it means: it is committed. */
+  readonly emit: Emit;
+  /** Send a transient frame (a token, a piece of tool output) to whoever listens now. */
+  readonly delta: SendDelta;
+  /** Write a checkpoint now; a later crash or failure goes on from here. Resolves with the new values. */
+  checkpoint(values: ValuesUpdate<Values>): Promise<Values>;
+}
+
+/** Top-level keys replace; absent and `undefined` ones stay; `REMOVE` removes. */
+export type ValuesUpdate<Values> = {
+  readonly [Key in keyof Values]?: Values[Key] | typeof REMOVE | undefined;
+};
+
+export interface AgentResult<Output, Values> {
+  readonly output?: Output;
+  readonly values?: ValuesUpdate<Values>;
+}
+
+export interface AgentDefinition<
+  Input extends z.ZodType = AnyJson,
+  Values extends z.ZodType = AnyValues,
+  Output extends z.ZodType = AnyJson,
+  Config extends z.ZodType = AnyJson,
+> {
+  /** Unique in the engine; 1 to 255 characters. Stored with every run. */
+  readonly name: string;
+  readonly input?: Input;
+  /** A schema whose output is plain JSON and parses to itself: no transforms. Give defaults to top-level keys. */
+  readonly values?: Values;
+  readonly output?: Output;
+  readonly config?: Config;
+  /** May be called again for the same run: after a failure that is retried, a crash, a shutdown. */
+  run(
+    context: AgentContext<z.output<Input>, z.output<Values>, z.output<Config>>,
+  ): Promise<AgentResult<z.input<Output>, z.input<Values>> | void> | AgentResult<z.input<Output>, z.input<Values>> | void;
+  readonly retry?: Partial<RetryPolicy>;
+  /** ms per attempt. */
+  readonly attemptTimeout?: number;
+  /** ms from acceptance. */
+  readonly deadline?: number;
+  readonly whenBusy?: "reject" | "enqueue";
+  /** Of stateless runs. */
+  readonly onCompletion?: "keep" | "delete";
+  /** Where attempts run. Default: inline, in this process. */
+  readonly executor?: Executor;
+}
+
+/** An agent definition of unknown types, as the engine keeps it. */
+export type Agent = AgentDefinition<z.ZodType, z.ZodType, z.ZodType, z.ZodType>;
+
+/** What is needed of an agent to start its runs with full types. */
+export type AgentLike<
+  Input extends z.ZodType = z.ZodType,
+  Values extends z.ZodType = z.ZodType,
+  Output extends z.ZodType = z.ZodType,
+  Config extends z.ZodType = z.ZodType,
+> = Pick<AgentDefinition<Input, Values, Output, Config>, "name" | "input" | "values" | "output" | "config">;
+
+/**
+ * Declare an agent. Types flow from the schemas to `run`, `start` and `result`.
+ *
+ * @example
+ * ```ts
+ * const greeter = defineAgent({
+ *   name: "greeter",
+ *   input: z.object({ name: z.string() }),
+ *   output: z.string(),
+ *   run: ({ input }) => ({ output: `Hello ${input.name}!` }),
+ * });
+ * ```
+ * @throws HeddleError INVALID_ARGUMENT
+ */
+export function defineAgent<
+  Input extends z.ZodType = AnyJson,
+  Values extends z.ZodType = AnyValues,
+  Output extends z.ZodType = AnyJson,
+  Config extends z.ZodType = AnyJson,
+>(
+  definition: AgentDefinition<Input, Values, Output, Config>,
+): AgentDefinition<Input, Values, Output, Config> {
+  if (typeof definition?.name !== "string" || definition.name.length === 0 || definition.name.length > 255) {
+    throw new HeddleError("INVALID_ARGUMENT", 'An agent needs a "name" of 1 to 255 characters.', {
+      details: { field: "name" },
+    });
+  }
+  for (const field of ["input", "values", "output", "config"] as const) {
+    if (definition[field] === undefined || definition[field] instanceof z.ZodType) continue;
+    throw new HeddleError("INVALID_ARGUMENT", `"${field}" of agent "${definition.name}" is not a zod 4 schema.`, {
+      details: { field },
+    });
+  }
+  if (typeof definition.run !== "function") {
+    throw new HeddleError("INVALID_ARGUMENT", `Agent "${definition.name}" has no "run" function.`, {
+      details: { field: "run" },
+    });
+  }
+  return definition;
+}

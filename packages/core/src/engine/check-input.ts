@@ -1,0 +1,98 @@
+/** Checks of what a caller passes in, before anything is asked of the storage. Each error names the field. */
+
+import { HeddleError } from "../errors.js";
+import { byteLength, copyJson } from "../model/json.js";
+import type { Json, JsonObject } from "../model/json.js";
+import type { MetadataFilter } from "../ports/storage.js";
+import type { Limits } from "./settings.js";
+
+/** @throws HeddleError INVALID_ID */
+export function checkId(what: string, id: unknown, limits: Limits): string {
+  if (typeof id === "string" && id.length > 0 && id.length <= limits.id && isPlainText(id)) return id;
+  const shown = typeof id === "string" ? JSON.stringify(id.slice(0, 60)) : String(id);
+  throw new HeddleError(
+    "INVALID_ID",
+    `${shown} cannot be a ${what}: a string of 1 to ${limits.id} characters without U+0000 and lone surrogates.`,
+    { details: { field: what } },
+  );
+}
+
+/** What every database holds as it is. */
+function isPlainText(text: string): boolean {
+  return !text.includes("\u0000") && text.isWellFormed();
+}
+
+/** @throws HeddleError INVALID_ARGUMENT */
+export function checkTitle(title: unknown): string | null {
+  if (title === null || title === undefined) return null;
+  if (typeof title === "string" && title.length <= 1_000 && isPlainText(title)) return title;
+  throw new HeddleError(
+    "INVALID_ARGUMENT",
+    "A title is a string of at most 1,000 characters without U+0000 and lone surrogates.",
+    { details: { field: "title" } },
+  );
+}
+
+/** Metadata as stored: a JSON object of which nothing is lost in any database. */
+export function checkMetadata(metadata: unknown, limits: Limits): string {
+  if (metadata === undefined) return "{}";
+  const copy = requireObject("metadata", copyJson(metadata, "metadata"));
+  requirePlain(copy, "metadata");
+  const text = JSON.stringify(copy);
+  const size = byteLength(text);
+  if (size <= limits.metadata) return text;
+  throw new HeddleError("TOO_LARGE", `The metadata has ${size} bytes of JSON; the limit is ${limits.metadata}.`, {
+    details: { what: "metadata", size, limit: limits.metadata },
+  });
+}
+
+/** A merge patch of metadata: `null` removes a key. */
+export function checkMetadataPatch(patch: unknown, limits: Limits): JsonObject | undefined {
+  if (patch === undefined) return undefined;
+  return JSON.parse(checkMetadata(patch, limits)) as JsonObject;
+}
+
+/** @throws HeddleError INVALID_ARGUMENT unless the filter is an object of scalars */
+export function checkMetadataFilter(filter: unknown): MetadataFilter | undefined {
+  if (filter === undefined) return undefined;
+  const copy = requireObject("metadata", copyJson(filter, "metadata"));
+  for (const [key, value] of Object.entries(copy)) {
+    if (!["string", "number", "boolean"].includes(typeof value)) {
+      throw new HeddleError("INVALID_ARGUMENT", `metadata.${key}: search is equality on strings, numbers, booleans.`, {
+        details: { field: `metadata.${key}` },
+      });
+    }
+  }
+  requirePlain(copy, "metadata");
+  return copy as MetadataFilter;
+}
+
+function requireObject(field: string, value: Json): JsonObject {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  throw new HeddleError("INVALID_ARGUMENT", `"${field}" must be an object.`, { details: { field } });
+}
+
+function requirePlain(value: Json, where: string): void {
+  if (typeof value === "string" && !isPlainText(value)) throw notPlain(where);
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, item] of Object.entries(value)) {
+    if (!isPlainText(key)) throw notPlain(`${where}.${JSON.stringify(key)}`);
+    requirePlain(item, `${where}.${key}`);
+  }
+}
+
+function notPlain(field: string): HeddleError {
+  return new HeddleError("INVALID_ARGUMENT", `${field} must not contain U+0000 or lone surrogates.`, {
+    details: { field },
+  });
+}
+
+/** JSON text of a value, within `limit` bytes. */
+export function checkJson(what: string, value: unknown, limit: number): string {
+  const text = JSON.stringify(copyJson(value ?? null, what));
+  const size = text.length * 3 <= limit ? 0 : byteLength(text);
+  if (size <= limit) return text;
+  throw new HeddleError("TOO_LARGE", `The ${what} has ${size} bytes of JSON; the limit is ${limit}.`, {
+    details: { what, size, limit },
+  });
+}

@@ -1,0 +1,49 @@
+/** What the parts of one engine share. Built once by `createEngine`; nothing here is global. */
+
+import type { Accepted, AcceptRun, Canceled, Effect } from "../model/intents/intent.js";
+import type { CancelReason, RunRecord } from "../model/run.js";
+import type { ValuesSchema } from "../model/values-schema.js";
+import type { Clock } from "../ports/clock.js";
+import type { Executor } from "../ports/executor.js";
+import type { Random } from "../ports/random.js";
+import type { Storage } from "../ports/storage.js";
+import type { Committer } from "../runtime/committer.js";
+import type { FrameHub } from "../runtime/frame-hub.js";
+import type { Lifecycle } from "../runtime/lifecycle.js";
+import type { RunTracker } from "../runtime/run-tracker.js";
+import type { ValuesCache } from "../runtime/values-cache.js";
+import type { Agent } from "./agent.js";
+import type { EngineSettings } from "./settings.js";
+
+/** An agent with what is worked out once at registration. */
+export interface RegisteredAgent {
+  readonly definition: Agent;
+  readonly values: ValuesSchema;
+  readonly executor: Executor;
+  /** JSON of the policy of a run without overrides. */
+  readonly policy: string;
+}
+
+export interface Core {
+  readonly settings: EngineSettings;
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly agents: ReadonlyMap<string, RegisteredAgent>;
+  readonly agentNames: readonly string[];
+  /** Names this engine's leases. */
+  readonly worker: string;
+  readonly committer: Committer;
+  readonly hub: FrameHub;
+  readonly tracker: RunTracker;
+  readonly lifecycle: Lifecycle;
+  readonly values: ValuesCache;
+  /** Throws ENGINE_CLOSED unless the engine is open. */
+  requireOpen(): void;
+  /** Tell everyone concerned what a commit changed. */
+  tell(effects: readonly Effect[]): void;
+  acceptAndLaunch(intent: AcceptRun): Promise<Accepted>;
+  cancel(run: Pick<RunRecord, "id" | "threadId">, reason: CancelReason, grace?: number): Promise<Canceled>;
+  /** Report a failure in the background. */
+  report(error: unknown, during: string): void;
+}

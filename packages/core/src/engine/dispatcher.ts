@@ -1,0 +1,153 @@
+/**
+ * Gives claimed runs to drivers, at most `concurrency` at once. A slot is free, reserved for a claim that is on its way
+ * to the storage, or taken by a driver until the attempt's code has returned.
+ */
+
+import PQueue from "p-queue";
+import type { RunRecord } from "../model/run.js";
+import { AttemptDriver } from "./attempt-driver.js";
+import type { Core } from "./core.js";
+
+/** Runs of one claim: bounds a transaction where concurrency is unlimited. */
+const largestClaim = 256;
+
+export class Dispatcher {
+  readonly #core: Core;
+  readonly #slots: PQueue;
+  readonly #drivers = new Map<string, AttemptDriver>();
+  /** What was told of a claimed run before its driver existed. */
+  readonly #early = new Map<string, RunRecord>();
+  #reserved = 0;
+  #claiming: Promise<void> | undefined;
+  #wanted = false;
+  #open = false;
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.#slots = new PQueue({ concurrency: core.settings.concurrency });
+    // A slot is free again only now, not yet when the driver's function has returned.
+    this.#slots.on("next", () => {
+      if (this.#wanted) this.wake();
+    });
+  }
+
+  open(): void {
+    this.#open = true;
+    this.wake();
+  }
+
+  /** No more claims. */
+  stop(): void {
+    this.#open = false;
+  }
+
+  get drivers(): readonly AttemptDriver[] {
+    return [...this.#drivers.values()];
+  }
+
+  /** Nothing runs and nothing is being claimed. */
+  get idle(): boolean {
+    return this.#drivers.size === 0 && this.#claiming === undefined && this.#reserved === 0;
+  }
+
+  /** Take a slot for a claim; `launch` or `giveBack` must follow. */
+  reserve(): boolean {
+    if (!this.#open || this.#free() < 1 || this.#core.agentNames.length === 0) return false;
+    this.#reserved++;
+    return true;
+  }
+
+  giveBack(): void {
+    this.#reserved--;
+    this.wake();
+  }
+
+  /** Drive a run that was claimed under a reservation. */
+  launch(run: RunRecord): void {
+    this.#reserved--;
+    this.#drive(run);
+  }
+
+  /** Something may be claimable. */
+  wake(): void {
+    this.#wanted = true;
+    if (!this.#open || this.#claiming !== undefined || this.#free() < 1) return;
+    this.#claiming = this.#claim();
+  }
+
+  /** A run's record changed: its driver here may have to stop. */
+  observe(run: RunRecord): void {
+    const driver = this.#drivers.get(run.id);
+    if (driver !== undefined) driver.observe(run);
+    else if (run.worker === this.#core.worker) this.#early.set(run.id, run);
+  }
+
+  /** Wait until no driver can write any more. */
+  async drain(): Promise<void> {
+    await this.#claiming;
+    await Promise.all(this.drivers.map((driver) => driver.done()));
+  }
+
+  /** Resolves when every attempt's code has returned. */
+  async codeReturned(): Promise<void> {
+    await this.#claiming;
+    await this.#slots.onIdle();
+  }
+
+  #free(): number {
+    return this.#slots.concurrency - this.#slots.pending - this.#slots.size - this.#reserved;
+  }
+
+  async #claim(): Promise<void> {
+    try {
+      do {
+        this.#wanted = false;
+        await this.#claimOnce(Math.min(this.#free(), largestClaim));
+      } while (this.#wanted && this.#open && this.#free() >= 1);
+    } catch (error) {
+      this.#core.report(error, "claiming runs");
+    } finally {
+      this.#claiming = undefined;
+    }
+  }
+
+  async #claimOnce(limit: number): Promise<void> {
+    const { committer, worker, settings, agentNames } = this.#core;
+    if (agentNames.length === 0) return;
+    this.#reserved += limit;
+    try {
+      const runs = await committer.commit<"claim_runs">({
+        kind: "claim_runs",
+        worker,
+        lease: settings.lease,
+        agents: agentNames,
+        limit,
+      });
+      for (const run of runs) this.#drive(run);
+      if (runs.length === limit) this.#wanted = true;
+    } finally {
+      this.#reserved -= limit;
+    }
+  }
+
+  #drive(run: RunRecord): void {
+    const agent = this.#core.agents.get(run.agent);
+    if (agent === undefined) throw new Error(`claimed run ${run.id} of unknown agent ${run.agent}`);
+    const driver = new AttemptDriver(this.#core, agent, run);
+    this.#drivers.set(run.id, driver);
+    void this.#slots.add(() => this.#driveToEnd(driver), { priority: run.priority });
+    const early = this.#early.get(run.id);
+    this.#early.delete(run.id);
+    if (early !== undefined) driver.observe(early);
+  }
+
+  async #driveToEnd(driver: AttemptDriver): Promise<void> {
+    try {
+      await driver.drive();
+    } catch (error) {
+      this.#core.report(error, `driving run ${driver.run.id}`);
+    } finally {
+      if (this.#drivers.get(driver.run.id) === driver) this.#drivers.delete(driver.run.id);
+    }
+  }
+}

@@ -1,0 +1,286 @@
+/**
+ * The engine: agents, a storage, and everything between them. This file only puts the parts together and opens and
+ * closes them in order; what each does is written in its own file.
+ */
+
+import { inlineExecutor } from "../adapters/inline-executor.js";
+import { HeddleError } from "../errors.js";
+import type { Accepted, AcceptRun, Canceled, CancelRun, Effect } from "../model/intents/intent.js";
+import type { CancelReason, RunRecord } from "../model/run.js";
+import { valuesSchema } from "../model/values-schema.js";
+import type { Clock } from "../ports/clock.js";
+import type { Executor } from "../ports/executor.js";
+import type { Random } from "../ports/random.js";
+import type { Storage } from "../ports/storage.js";
+import { Committer } from "../runtime/committer.js";
+import { FrameHub } from "../runtime/frame-hub.js";
+import { Lifecycle } from "../runtime/lifecycle.js";
+import type { LifecycleListener, LifecycleType } from "../runtime/lifecycle.js";
+import { RunTracker } from "../runtime/run-tracker.js";
+import { systemClock } from "../runtime/system-clock.js";
+import { systemRandom } from "../runtime/system-random.js";
+import { ValuesCache } from "../runtime/values-cache.js";
+import type { Agent } from "./agent.js";
+import type { Core, RegisteredAgent } from "./core.js";
+import { Dispatcher } from "./dispatcher.js";
+import { Runs } from "./runs.js";
+import { resolveSettings } from "./settings.js";
+import type { EngineSettings, SettingsInput } from "./settings.js";
+import { policyOf } from "./start-run.js";
+import { Teller } from "./tell.js";
+import { Threads } from "./threads.js";
+import { runTransaction } from "./transaction.js";
+import type { Transaction } from "./transaction.js";
+import { Watchman } from "./watchman.js";
+
+export interface EngineOptions<Host = unknown> extends SettingsInput {
+  readonly storage: Storage<Host>;
+  /** Agents whose runs this engine drives. Runs of others may be waited for, read and canceled, not started. */
+  readonly agents?: readonly Agent[];
+  /** Where attempts run unless the agent says otherwise. Default: inline. */
+  readonly executor?: Executor;
+  /** `false`: start, read and wait only; never claim runs. Default `true`. */
+  readonly work?: boolean;
+  /** For tests: time and randomness. Defaults: the machine's. */
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+type State = "new" | "starting" | "open" | "closing" | "closed";
+
+/**
+ * Put an engine together. Call `start` before anything else.
+ *
+ * @example
+ * ```ts
+ * const engine = createEngine({ storage: sqliteStorage("agents.db"), agents: [support] });
+ * await engine.start();
+ * const run = await engine.runs.start(support, { message: "hi" });
+ * console.log(await run.result());
+ * await engine.close();
+ * ```
+ * @throws HeddleError INVALID_ARGUMENT naming the field
+ */
+export function createEngine<Host>(options: EngineOptions<Host>): Engine<Host> {
+  return new Engine(options);
+}
+
+export class Engine<Host = unknown> implements AsyncDisposable {
+  readonly runs: Runs;
+  readonly threads: Threads;
+  readonly settings: EngineSettings;
+  readonly #core: Core;
+  readonly #dispatcher: Dispatcher;
+  readonly #watchman: Watchman;
+  #state: State = "new";
+  #starting: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(options: EngineOptions<Host>) {
+    if (typeof options?.storage?.commit !== "function") {
+      throw new HeddleError("INVALID_ARGUMENT", 'An engine needs a "storage", e.g. sqliteStorage("agents.db").', {
+        details: { field: "storage" },
+      });
+    }
+    this.settings = resolveSettings(settingsOf(options));
+    this.#core = this.#createCore(options);
+    this.#dispatcher = new Dispatcher(this.#core);
+    this.#watchman = new Watchman(this.#core, this.#dispatcher);
+    this.runs = new Runs(this.#core);
+    this.threads = new Threads(this.#core);
+    this.#teller = new Teller(this.#core, this.#dispatcher, this.#watchman);
+  }
+
+  readonly #teller: Teller;
+
+  /**
+   * Open the storage, take over what dead workers left, begin to work. Safe to call twice; a failed start may be tried
+   * again.
+   * @throws HeddleError STORAGE_…, ENGINE_CLOSED
+   */
+  start(): Promise<void> {
+    if (this.#state === "closing" || this.#state === "closed") return Promise.reject(engineClosed());
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#starting = undefined;
+      if (this.#state === "starting") this.#state = "new";
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  /**
+   * Stop claiming, let attempts finish for `grace` ms, hand the rest back, close the storage. Safe to call twice.
+   * @param options.grace default: the engine's `closeGrace`
+   */
+  close(options: { readonly grace?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.grace ?? this.settings.closeGrace);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Hear of this engine's commits and troubles. Returns its undo. A listener that throws harms nobody. */
+  on<Type extends LifecycleType>(type: Type, listener: LifecycleListener<Type>): () => void {
+    return this.#core.lifecycle.on(type, listener);
+  }
+
+  /**
+   * Write the host's own rows and start runs in one transaction: pass `{ tx }` to `start`. Await storage calls only, and
+   * everything inside; an error thrown by `body` rolls everything back.
+   * @throws HeddleError TRANSACTION_MISUSE, STORAGE_…; whatever `body` throws
+   */
+  async transaction<Result>(body: (tx: Transaction<Host>) => Promise<Result>): Promise<Result> {
+    this.#core.requireOpen();
+    return runTransaction<Host, Result>(this.#core, body);
+  }
+
+  /** Is nothing under way: no commit, no claim, no look at the storage? Attempts may still run. @internal */
+  get quiet(): boolean {
+    return !this.#core.committer.busy && this.#watchman.idle;
+  }
+
+  /** Attempts whose code has not returned. @internal */
+  get attempts(): number {
+    return this.#dispatcher.drivers.length;
+  }
+
+  async #start(): Promise<void> {
+    this.#state = "starting";
+    await this.#core.storage.open({ clock: this.#core.clock });
+    await this.#watchman.open();
+    this.#state = "open";
+    if (this.#core.agentNames.length > 0) this.#dispatcher.open();
+  }
+
+  async #close(grace: number): Promise<void> {
+    const was = this.#state;
+    this.#state = "closing";
+    await this.#starting?.catch(() => {});
+    if (was !== "new") {
+      this.#dispatcher.stop();
+      await this.#finishAttempts(grace);
+      await this.#watchman.close();
+      await this.#core.committer.drain();
+    }
+    this.#core.tracker.close(engineClosed());
+    this.#core.hub.endAll();
+    await this.#closeExecutors();
+    if (was !== "new") await this.#core.storage.close();
+    this.#state = "closed";
+  }
+
+  async #finishAttempts(grace: number): Promise<void> {
+    const { clock } = this.#core;
+    let cancel = (): void => {};
+    const over = new Promise<void>((resolve) => {
+      cancel = clock.setTimer(grace, resolve, "work");
+    });
+    await Promise.race([this.#dispatcher.codeReturned(), over]);
+    cancel();
+    for (const driver of this.#dispatcher.drivers) driver.shutDown();
+    await this.#dispatcher.drain();
+  }
+
+  async #closeExecutors(): Promise<void> {
+    const executors = new Set([...this.#core.agents.values()].map((agent) => agent.executor));
+    for (const executor of executors) {
+      await executor.close?.().catch((error: unknown) => this.#core.report(error, `closing executor ${executor.name}`));
+    }
+  }
+
+  #createCore(options: EngineOptions<Host>): Core {
+    const { storage, clock = systemClock, random = systemRandom } = options;
+    const lifecycle = new Lifecycle();
+    const agents = registerAgents(options, this.settings);
+    const tell = (effects: readonly Effect[]): void => this.#teller.tell(effects);
+    return {
+      settings: this.settings,
+      storage: storage as Storage,
+      clock,
+      random,
+      agents,
+      agentNames: options.work === false ? [] : [...agents.keys()],
+      worker: random.id("wrk"),
+      committer: new Committer(storage as Storage, clock, tell),
+      hub: new FrameHub(),
+      tracker: new RunTracker(storage.runs),
+      lifecycle,
+      values: new ValuesCache(storage.checkpoints, this.settings.limits.valuesCache),
+      tell,
+      requireOpen: () => this.#requireOpen(),
+      acceptAndLaunch: (intent) => this.#acceptAndLaunch(intent),
+      cancel: (run, reason, grace) => this.#cancel(run, reason, grace),
+      report: (error, during) => lifecycle.emit("error", { error, during }),
+    };
+  }
+
+  #requireOpen(): void {
+    if (this.#state === "open" || this.#state === "starting") return;
+    if (this.#state === "new") {
+      throw new HeddleError("ENGINE_CLOSED", "The engine has not been started: await engine.start() first.");
+    }
+    throw engineClosed();
+  }
+
+  /** With a free slot, a run is accepted and claimed in one transaction. */
+  async #acceptAndLaunch(intent: AcceptRun): Promise<Accepted> {
+    const { committer, worker, settings, agentNames } = this.#core;
+    if (!agentNames.includes(intent.run.agent) || !this.#dispatcher.reserve()) {
+      return committer.commit<"accept_run">(intent);
+    }
+    let claimed: RunRecord | undefined;
+    try {
+      const claim = { worker, lease: settings.lease, agents: agentNames };
+      const accepted = await committer.commit<"accept_run">({ ...intent, claim });
+      claimed = accepted.claimed;
+      return accepted;
+    } finally {
+      if (claimed === undefined) this.#dispatcher.giveBack();
+      else this.#dispatcher.launch(claimed);
+    }
+  }
+
+  async #cancel(run: Pick<RunRecord, "id" | "threadId">, reason: CancelReason, grace?: number): Promise<Canceled> {
+    this.#requireOpen();
+    const { committer, random } = this.#core;
+    const intent: CancelRun = {
+      kind: "cancel_run",
+      runId: run.id,
+      threadId: run.threadId,
+      reason,
+      finalCheckpointId: random.id("chk"),
+      ...(grace === undefined ? {} : { grace }),
+    };
+    return committer.commit<"cancel_run">(intent);
+  }
+}
+
+function engineClosed(): HeddleError {
+  return new HeddleError("ENGINE_CLOSED", "The engine is closed. Its unfinished runs go on when an engine starts again.");
+}
+
+function settingsOf<Host>(options: EngineOptions<Host>): SettingsInput {
+  const { storage: _storage, agents: _agents, executor: _executor, work: _work, clock: _clock, random: _random, ...settings } = options;
+  return settings;
+}
+
+function registerAgents<Host>(options: EngineOptions<Host>, settings: EngineSettings): Map<string, RegisteredAgent> {
+  const agents = new Map<string, RegisteredAgent>();
+  for (const definition of options.agents ?? []) {
+    if (agents.has(definition.name)) {
+      throw new HeddleError("INVALID_ARGUMENT", `Two agents are named "${definition.name}".`, {
+        details: { field: "agents", agent: definition.name },
+      });
+    }
+    agents.set(definition.name, {
+      definition,
+      values: valuesSchema(definition.values),
+      executor: definition.executor ?? options.executor ?? inlineExecutor,
+      policy: JSON.stringify(policyOf(settings, definition)),
+    });
+  }
+  return agents;
+}

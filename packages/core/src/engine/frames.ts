@@ -1,0 +1,46 @@
+/** The frames an agent sends: typed for the well-known types, free for its own. */
+
+import type { Json } from "../model/json.js";
+
+/** Content of a message: text, or blocks in the shape of the host's model. */
+export type MessageContent = string | readonly Json[];
+
+/** Durable events that every client knows. The engine itself emits the lifecycle (`run_started`, …). */
+export interface AgentEvents {
+  user_message: { readonly messageId?: string; readonly content: MessageContent };
+  assistant_message: { readonly messageId?: string; readonly content: MessageContent };
+  tool_call: { readonly toolCallId: string; readonly name: string; readonly input: Json };
+  tool_result: { readonly toolCallId: string; readonly output: Json; readonly isError?: boolean };
+  compaction_started: Json;
+  compaction_completed: Json;
+  log: { readonly level: "debug" | "info" | "warn" | "error"; readonly message: string; readonly data?: Json };
+  artifact: { readonly name: string; readonly contentType?: string; readonly size?: number; readonly data?: Json };
+}
+
+/** Transient frames that every client knows. */
+export interface AgentDeltas {
+  assistant_message: { readonly text: string };
+  assistant_thinking: { readonly text: string };
+  assistant_source: { readonly title?: string; readonly url?: string; readonly data?: Json };
+  tool_call_started: { readonly toolCallId: string; readonly name: string };
+  tool_output: { readonly toolCallId: string; readonly output: Json };
+  tool_call_completed: { readonly toolCallId: string };
+}
+
+/** Own types are any other string and carry any JSON. */
+type OwnType = string & {};
+
+export interface Emit {
+  <Type extends keyof AgentEvents>(type: Type, payload: AgentEvents[Type]): Promise<void>;
+  (type: OwnType, payload?: unknown): Promise<void>;
+}
+
+export interface SendDelta {
+  <Type extends keyof AgentDeltas>(type: Type, payload: AgentDeltas[Type], options?: DeltaOptions): void;
+  (type: OwnType, payload?: unknown, options?: DeltaOptions): void;
+}
+
+export interface DeltaOptions {
+  /** The message that the delta belongs to. */
+  readonly messageId?: string;
+}

@@ -1,0 +1,133 @@
+/** Opening streams: where a reader starts, and what ends it. */
+
+import { HeddleError } from "../errors.js";
+import { isTerminalEvent, streamOf, threadStream } from "../model/event.js";
+import type { RunFrame, SnapshotFrame, ThreadFrame } from "../model/event.js";
+import type { RunRecord } from "../model/run.js";
+import { Subscription } from "../runtime/subscription.js";
+import type { StreamFrame, SubscriptionOptions } from "../runtime/subscription.js";
+import { runGone, runNotFound, threadNotFound } from "./not-found.js";
+import type { Core } from "./core.js";
+
+export interface StreamOptions {
+  /** Replay from behind this number. */
+  readonly after?: number;
+  /** Aborting it ends the stream, quietly. */
+  readonly signal?: AbortSignal;
+  /** `cancel`: the run is canceled when this reader leaves before its end. Default `continue`. */
+  readonly onDisconnect?: "continue" | "cancel";
+}
+
+/** A run's frames, from its first event to its terminal one. */
+export async function* runFrames(core: Core, runId: string, options: StreamOptions = {}): AsyncGenerator<RunFrame, void, undefined> {
+  core.requireOpen();
+  const run = await requireRun(core, runId);
+  const stream = streamOf(run);
+  const after = await startOfRun(core, run, options.after);
+  const subscription = subscribe(core, { stream, after, runId });
+  // A run that is deleted writes no more events: its stream ends without a terminal one.
+  const unwatch = core.tracker.watch(runId, (settled) => settled === undefined && subscription.sink.end());
+  let ended = false;
+  try {
+    for await (const frame of endedBy(subscription.sink, options.signal)) {
+      ended = frame.kind === "event" && isTerminalEvent(frame.type);
+      yield frame as RunFrame;
+    }
+    ended ||= options.signal?.aborted !== true;
+  } finally {
+    unwatch();
+    subscription.undo();
+    if (!ended && options.onDisconnect === "cancel") {
+      await core.cancel(run, { kind: "disconnect" }).catch((error: unknown) => core.report(error, "cancel on disconnect"));
+    }
+  }
+}
+
+async function requireRun(core: Core, runId: string): Promise<RunRecord> {
+  const run = await core.storage.runs.get(runId);
+  if (run === undefined) throw runNotFound(runId);
+  return run;
+}
+
+/** The number behind which the run's events begin. */
+async function startOfRun(core: Core, run: RunRecord, after: number | undefined): Promise<number> {
+  if (after !== undefined) return checkCursor(core, streamOf(run), run.threadId, run, after);
+  if (run.firstSeq > 0) return run.firstSeq - 1;
+  if (run.threadId === null) return 0;
+  const thread = await core.storage.threads.get(run.threadId);
+  const now = await core.storage.runs.get(run.id);
+  if (now === undefined) throw runGone(run.id);
+  return now.firstSeq > 0 ? now.firstSeq - 1 : (thread?.lastSeq ?? 0);
+}
+
+/** A thread's frames: a snapshot first, or from a cursor; until the thread is deleted. */
+export async function* threadFrames(core: Core, threadId: string, options: StreamOptions = {}): AsyncGenerator<ThreadFrame, void, undefined> {
+  core.requireOpen();
+  const stream = threadStream(threadId);
+  const start = options.after === undefined ? await snapshot(core, threadId) : undefined;
+  const after = start?.seq ?? (await checkCursor(core, stream, threadId, undefined, options.after ?? 0));
+  const subscription = subscribe(core, { stream, after });
+  try {
+    if (start !== undefined) yield start;
+    yield* endedBy(subscription.sink, options.signal);
+  } finally {
+    subscription.undo();
+  }
+}
+
+/** One read of the thread's record, so number, values and active run belong together. */
+async function snapshot(core: Core, threadId: string): Promise<SnapshotFrame> {
+  const thread = await core.storage.threads.get(threadId);
+  if (thread === undefined) throw threadNotFound(threadId);
+  const { tree } = await core.values.load(thread.headCheckpointId, threadId);
+  const active = thread.activeRunId === null ? undefined : await core.storage.runs.get(thread.activeRunId);
+  return {
+    kind: "snapshot",
+    protocolVersion: 1,
+    seq: thread.lastSeq,
+    values: tree,
+    activeRun: active === undefined ? null : { id: active.id, agent: active.agent },
+  };
+}
+
+async function checkCursor(
+  core: Core,
+  stream: string,
+  threadId: string | null,
+  run: RunRecord | undefined,
+  after: number,
+): Promise<number> {
+  if (!Number.isInteger(after) || after < 0) {
+    throw new HeddleError("INVALID_ARGUMENT", `"after" is ${String(after)}, but must be an event's number, or 0.`, {
+      details: { field: "after", value: after },
+    });
+  }
+  const thread = threadId === null ? undefined : await core.storage.threads.get(threadId);
+  if (threadId !== null && thread === undefined) throw threadNotFound(threadId);
+  const last = thread?.lastSeq ?? run?.lastSeq ?? 0;
+  if (after <= last) return after;
+  throw new HeddleError("CURSOR_EXPIRED", `The stream has no event ${after}: its newest is ${last}.`, {
+    details: { stream, after, last },
+  });
+}
+
+function subscribe(core: Core, options: Omit<SubscriptionOptions, "bufferedDeltas">): { readonly sink: Subscription; undo(): void } {
+  const { bufferedDeltas } = core.settings.limits;
+  const sink = new Subscription(core.storage.events, { ...options, bufferedDeltas });
+  return { sink, undo: core.hub.subscribe(options.stream, sink) };
+}
+
+/** The subscription's frames; the signal ends it at once, also while nothing comes. */
+async function* endedBy(sink: Subscription, signal: AbortSignal | undefined): AsyncGenerator<StreamFrame, void, undefined> {
+  if (signal?.aborted) return;
+  const end = (): void => sink.end();
+  signal?.addEventListener("abort", end, { once: true });
+  try {
+    for await (const frame of sink.frames()) {
+      yield frame;
+      if (signal?.aborted) return;
+    }
+  } finally {
+    signal?.removeEventListener("abort", end);
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * Writing what must not be lost: while the storage is busy, full or away, try again; the lease, not a counter, decides
+ * how long it makes sense (the storage refuses with LEASE_LOST once somebody else has the run).
+ */
+
+import { HeddleError } from "../errors.js";
+import type { HeddleErrorCode } from "../errors.js";
+import type { Core } from "./core.js";
+
+const passing: ReadonlySet<HeddleErrorCode> = new Set(["STORAGE_BUSY", "STORAGE_FULL", "STORAGE_UNAVAILABLE"]);
+const firstWait = 20;
+const longestWait = 1_000;
+
+export async function persist<Value>(core: Core, write: () => Promise<Value>): Promise<Value> {
+  for (let wait = firstWait; ; wait = Math.min(wait * 2, longestWait)) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!HeddleError.is(error) || !passing.has(error.code)) throw error;
+      core.report(error, "a write that is tried again");
+      await new Promise<void>((resolve) => core.clock.setTimer(wait, resolve, "work"));
+    }
+  }
+}

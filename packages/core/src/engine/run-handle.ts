@@ -1,0 +1,212 @@
+/** One run, as its starter and everyone who looks it up holds it. */
+
+import type { z } from "zod";
+import { HeddleError } from "../errors.js";
+import type { RunFrame } from "../model/event.js";
+import { parseJson } from "../model/json.js";
+import type { JsonObject } from "../model/json.js";
+import { isSettled } from "../model/run.js";
+import type { CancelReason, RunError, RunRecord } from "../model/run.js";
+import { storedError, storedReason, viewRun } from "../model/run-view.js";
+import type { Run } from "../model/run-view.js";
+import type { AgentLike } from "./agent.js";
+import type { Core } from "./core.js";
+import { runGone, runNotFound } from "./not-found.js";
+import { runFrames } from "./open-stream.js";
+import type { StreamOptions } from "./open-stream.js";
+
+/** How a run ended. */
+export type RunOutcome<Output = unknown> =
+  | { readonly status: "succeeded"; readonly output: Output }
+  | { readonly status: "failed"; readonly error: RunError }
+  | { readonly status: "canceled"; readonly reason: CancelReason }
+  | { readonly status: "interrupted" };
+
+export interface WaitOptions {
+  /** Aborting it ends the wait (rejects with its reason), not the run. */
+  readonly signal?: AbortSignal;
+  /** `cancel`: aborting the signal cancels the run too. Default `continue`. */
+  readonly onDisconnect?: "continue" | "cancel";
+}
+
+export interface CancelOptions {
+  /** Resolve only when the run is settled and nothing of it can write any more. */
+  readonly wait?: boolean;
+  /** ms that a running agent gets to stop. Default: the engine's `cancelGrace`. */
+  readonly grace?: number;
+  /** Kept with the run. At most 1,000 characters. */
+  readonly note?: string;
+}
+
+export interface CancelResult {
+  /** `late`: the run had settled before. `requested`: it runs, its signal is aborted. */
+  readonly outcome: "canceled" | "requested" | "late";
+  /** With `wait`: whether the agent's code returned, or was fenced off after its grace. */
+  readonly stopped?: true | "abandoned";
+}
+
+export type OutputOf<Of extends AgentLike> = Of extends AgentLike<z.ZodType, z.ZodType, infer Output> ? z.output<Output> : unknown;
+
+export class RunHandle<Output = unknown> {
+  readonly id: string;
+  /** `undefined`: a stateless run. */
+  readonly threadId: string | undefined;
+  readonly agent: string;
+  readonly #core: Core;
+  #settled: RunRecord | undefined;
+  #watching: Promise<RunRecord | undefined> | undefined;
+
+  /** @internal */
+  constructor(core: Core, run: RunRecord, watch = false) {
+    this.id = run.id;
+    this.threadId = run.threadId ?? undefined;
+    this.agent = run.agent;
+    this.#core = core;
+    if (isSettled(run.status)) this.#settled = run;
+    else if (watch) this.#watch();
+  }
+
+  /**
+   * The output, once the run has succeeded.
+   * @throws HeddleError RUN_FAILED, RUN_CANCELED, RUN_INTERRUPTED, RUN_GONE; the signal's reason
+   */
+  async result(options: WaitOptions = {}): Promise<Output> {
+    const outcome = await this.settled(options);
+    if (outcome.status === "succeeded") return outcome.output;
+    throw unsuccessful(this.id, outcome);
+  }
+
+  /**
+   * How the run ended, whichever way. Rejects only where there is nothing to wait for.
+   * @throws HeddleError RUN_GONE; the signal's reason
+   */
+  async settled(options: WaitOptions = {}): Promise<RunOutcome<Output>> {
+    return outcomeOf<Output>(await this.#wait(options));
+  }
+
+  /** Frames from the run's first event to its terminal one. */
+  events(options: StreamOptions = {}): AsyncGenerator<RunFrame, void, undefined> {
+    return runFrames(this.#core, this.id, options);
+  }
+
+  /** The run as it is now. @throws HeddleError RUN_NOT_FOUND */
+  async info(): Promise<Run> {
+    return viewRun(await this.#record());
+  }
+
+  /** The values after this run's newest checkpoint: of a stateless run its own, else its thread's as the run left them. */
+  async values(): Promise<JsonObject> {
+    const run = await this.#record();
+    const { tree } = await this.#core.values.load(run.headCheckpointId, run.threadId ?? run.lineageId);
+    return tree;
+  }
+
+  /** @throws HeddleError RUN_NOT_FOUND */
+  async cancel(options: CancelOptions = {}): Promise<CancelResult> {
+    const reason: CancelReason = options.note === undefined ? { kind: "user" } : { kind: "user", note: options.note.slice(0, 1_000) };
+    const { outcome } = await this.#core.cancel({ id: this.id, threadId: this.threadId ?? null }, reason, options.grace);
+    if (outcome === "late") return { outcome: "late" };
+    const answer = outcome === "settled" ? "canceled" : "requested";
+    if (options.wait !== true) return { outcome: answer };
+    if (outcome === "settled") return { outcome: answer, stopped: true };
+    return { outcome: "canceled", stopped: await this.#waitStopped() };
+  }
+
+  /** Delete the settled run. @throws HeddleError RUN_ACTIVE, RUN_NOT_FOUND */
+  async delete(): Promise<void> {
+    this.#core.requireOpen();
+    const threadId = this.threadId ?? null;
+    await this.#core.committer.commit<"delete_run">({ kind: "delete_run", runId: this.id, threadId });
+  }
+
+  async #record(): Promise<RunRecord> {
+    this.#core.requireOpen();
+    const run = await this.#core.storage.runs.get(this.id);
+    if (run === undefined) throw runNotFound(this.id);
+    return run;
+  }
+
+  async #waitStopped(): Promise<true | "abandoned"> {
+    let abandoned = false;
+    const undo = this.#core.lifecycle.on("attempt_abandoned", ({ runId }) => {
+      abandoned ||= runId === this.id;
+    });
+    try {
+      await this.#wait({}).catch(() => undefined);
+      return abandoned ? "abandoned" : true;
+    } finally {
+      undo();
+    }
+  }
+
+  async #wait({ signal, onDisconnect }: WaitOptions): Promise<RunRecord> {
+    signal?.throwIfAborted();
+    const run = await (signal === undefined ? this.#whenSettled() : this.#raceSignal(signal, onDisconnect));
+    if (run === undefined) throw runGone(this.id);
+    return run;
+  }
+
+  #raceSignal(signal: AbortSignal, onDisconnect: WaitOptions["onDisconnect"]): Promise<RunRecord | undefined> {
+    return new Promise((resolve, reject) => {
+      const left = (): void => {
+        if (onDisconnect === "cancel") {
+          const run = { id: this.id, threadId: this.threadId ?? null };
+          this.#core.cancel(run, { kind: "disconnect" }).catch((error: unknown) => this.#core.report(error, "cancel on disconnect"));
+        }
+        reject(signal.reason);
+      };
+      signal.addEventListener("abort", left, { once: true });
+      this.#whenSettled().then(resolve, reject).finally(() => signal.removeEventListener("abort", left));
+    });
+  }
+
+  async #whenSettled(): Promise<RunRecord | undefined> {
+    if (this.#settled !== undefined) return this.#settled;
+    if (this.#watching !== undefined) return this.#watching;
+    this.#core.requireOpen();
+    const watching = this.#watch();
+    const now = await this.#core.storage.runs.get(this.id);
+    if (now === undefined) this.#core.tracker.gone(this.id);
+    else if (isSettled(now.status)) this.#core.tracker.settled(now);
+    return watching;
+  }
+
+  /** Listen first, so that nothing settles unseen. */
+  #watch(): Promise<RunRecord | undefined> {
+    this.#watching ??= this.#core.tracker.wait(this.id).then((run) => {
+      this.#settled = run;
+      return run;
+    });
+    this.#watching.catch(() => {});
+    return this.#watching;
+  }
+}
+
+function outcomeOf<Output>(run: RunRecord): RunOutcome<Output> {
+  switch (run.status) {
+    case "succeeded":
+      return { status: "succeeded", output: parseJson(run.output ?? "null", `output of run ${run.id}`) as Output };
+    case "failed":
+      return { status: "failed", error: storedError(run) };
+    case "canceled":
+      return { status: "canceled", reason: storedReason(run) };
+    default:
+      return { status: "interrupted" };
+  }
+}
+
+function unsuccessful(runId: string, outcome: Exclude<RunOutcome, { status: "succeeded" }>): HeddleError {
+  switch (outcome.status) {
+    case "failed": {
+      const { error } = outcome;
+      const message = `Run "${runId}" failed: ${error.code}: ${error.message}`;
+      return new HeddleError("RUN_FAILED", message, { details: { runId, error } });
+    }
+    case "canceled":
+      return new HeddleError("RUN_CANCELED", `Run "${runId}" was canceled (${outcome.reason.kind}).`, {
+        details: { runId, reason: outcome.reason },
+      });
+    default:
+      return new HeddleError("RUN_INTERRUPTED", `Run "${runId}" waits for an answer.`, { details: { runId } });
+  }
+}

@@ -1,0 +1,185 @@
+/** Runs of an engine: start, look up, list, cancel. */
+
+import type { z } from "zod";
+import { HeddleError } from "../errors.js";
+import { settledStatuses } from "../model/run.js";
+import type { RunRecord, RunStatus } from "../model/run.js";
+import { viewRun } from "../model/run-view.js";
+import type { Run } from "../model/run-view.js";
+import type { RunFilter } from "../ports/storage.js";
+import type { AgentLike } from "./agent.js";
+import { checkMetadataFilter } from "./check-input.js";
+import type { Core } from "./core.js";
+import { runNotFound } from "./not-found.js";
+import { pageQuery, readPage } from "./page.js";
+import type { PageOf, PageOptions } from "./page.js";
+import { RunHandle } from "./run-handle.js";
+import type { CancelOptions, OutputOf } from "./run-handle.js";
+import { acceptIntent, oneOf } from "./start-run.js";
+import type { AnyStartOptions, StatelessStartOptions } from "./start-run.js";
+import { accept, applyIn, runTransaction } from "./transaction.js";
+
+export type InputOf<Of extends AgentLike> = Of extends AgentLike<infer Input> ? z.input<Input> : unknown;
+export type ConfigOf<Of extends AgentLike> =
+  Of extends AgentLike<z.ZodType, z.ZodType, z.ZodType, infer Config> ? z.input<Config> : unknown;
+
+export interface RunsFilter {
+  readonly ids?: readonly string[];
+  /** `null`: stateless runs only. */
+  readonly threadId?: string | null;
+  readonly agent?: string;
+  readonly status?: RunStatus | readonly RunStatus[];
+  /** Equality on top-level scalars. */
+  readonly metadata?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface RunsListOptions extends RunsFilter, PageOptions<"createdAt"> {}
+
+/** One of many starts; `thread` makes it a thread's run. */
+export interface StartOne {
+  readonly agent: AgentLike;
+  readonly input: unknown;
+  readonly threadId?: string;
+  readonly options?: Omit<AnyStartOptions, "tx">;
+}
+
+export interface CancelManyOptions extends Omit<CancelOptions, "wait"> {}
+
+export class Runs {
+  readonly #core: Core;
+
+  /** @internal */
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /**
+   * Start a stateless run. Resolves once the run is durable, with a handle.
+   * @throws HeddleError UNKNOWN_AGENT, INVALID_INPUT, INVALID_CONFIG, IDEMPOTENCY_CONFLICT, RUN_GONE, STORAGE_…
+   */
+  async start<Of extends AgentLike>(
+    agent: Of,
+    input: InputOf<Of>,
+    options: StatelessStartOptions<ConfigOf<Of>> = {},
+  ): Promise<RunHandle<OutputOf<Of>>> {
+    return startRun<OutputOf<Of>>(this.#core, agent, null, input, options);
+  }
+
+  /** Start many, in one transaction: all are accepted, or none is and the first refusal is thrown. */
+  async startMany(starts: readonly StartOne[]): Promise<readonly RunHandle[]> {
+    const core = this.#core;
+    core.requireOpen();
+    const intents = starts.map(({ agent, threadId, input, options }) =>
+      acceptIntent(core, agent, threadId ?? null, input, options),
+    );
+    const accepted = await runTransaction(core, async (tx) => {
+      const runs: RunRecord[] = [];
+      for (const intent of intents) runs.push((await applyIn<"accept_run">(core, tx, intent)).run);
+      return runs;
+    });
+    return accepted.map((run) => new RunHandle(core, run));
+  }
+
+  /** @throws HeddleError RUN_NOT_FOUND */
+  async get<Output = unknown>(id: string): Promise<RunHandle<Output>> {
+    this.#core.requireOpen();
+    const run = typeof id === "string" ? await this.#core.storage.runs.get(id) : undefined;
+    if (run === undefined) throw runNotFound(String(id));
+    return new RunHandle<Output>(this.#core, run);
+  }
+
+  /** Newest first, unless told otherwise. */
+  async list(options: RunsListOptions = {}): Promise<PageOf<Run>> {
+    this.#core.requireOpen();
+    const filter = runFilter(options);
+    return readPage(
+      pageQuery<"createdAt">(this.#core, options, ["createdAt"]),
+      (page) => this.#core.storage.runs.list({ ...filter, ...page }),
+      (run) => ({ value: run.createdAt, id: run.id }),
+      viewRun,
+    );
+  }
+
+  async count(filter: RunsFilter = {}): Promise<number> {
+    this.#core.requireOpen();
+    return this.#core.storage.runs.count(runFilter(filter));
+  }
+
+  /** @throws HeddleError RUN_NOT_FOUND */
+  async cancel(id: string, options: CancelOptions = {}): ReturnType<RunHandle["cancel"]> {
+    return (await this.get(id)).cancel(options);
+  }
+
+  /** Cancel every unsettled run that the filter names. Resolves with how many were canceled or told to stop. */
+  async cancelMany(filter: RunsFilter, options: CancelManyOptions = {}): Promise<{ readonly canceled: number }> {
+    this.#core.requireOpen();
+    const unsettled = { ...runFilter(filter), status: unsettledOf(filter) };
+    let canceled = 0;
+    let after: { value: number; id: string } | undefined;
+    for (;;) {
+      const page = { limit: 100, sortBy: "createdAt", order: "asc", ...(after && { after }) } as const;
+      const runs = unsettled.status.length === 0 ? [] : await this.#core.storage.runs.list({ ...unsettled, ...page });
+      canceled += await this.#cancelAll(runs, options);
+      const last = runs.at(-1);
+      if (last === undefined || runs.length < 100) return { canceled };
+      after = { value: last.createdAt, id: last.id };
+    }
+  }
+
+  /** @throws HeddleError RUN_ACTIVE, RUN_NOT_FOUND */
+  async delete(id: string): Promise<void> {
+    await (await this.get(id)).delete();
+  }
+
+  async #cancelAll(runs: readonly RunRecord[], { grace, note }: CancelManyOptions): Promise<number> {
+    const reason = note === undefined ? ({ kind: "user" } as const) : ({ kind: "user", note } as const);
+    const answers = await Promise.all(
+      runs.map((run) => this.#core.cancel(run, reason, grace).catch((error: unknown) => unlessGone(error))),
+    );
+    return answers.filter((answer) => answer !== undefined && answer.outcome !== "late").length;
+  }
+}
+
+function unlessGone(error: unknown): undefined {
+  if (HeddleError.is(error, "RUN_NOT_FOUND")) return undefined;
+  throw error;
+}
+
+export async function startRun<Output>(
+  core: Core,
+  agent: { readonly name: string },
+  threadId: string | null,
+  input: unknown,
+  options: AnyStartOptions,
+): Promise<RunHandle<Output>> {
+  core.requireOpen();
+  const intent = acceptIntent(core, agent, threadId, input, options);
+  const { run } = await accept(core, intent, options.tx);
+  // Listens from now on: nothing can settle the run between its acceptance and this line.
+  return new RunHandle<Output>(core, run, options.tx === undefined);
+}
+
+const statuses: readonly RunStatus[] = ["pending", "running", ...settledStatuses];
+
+function runFilter(filter: RunsFilter): RunFilter {
+  const status = filter.status === undefined ? undefined : statusList(filter.status);
+  const metadata = checkMetadataFilter(filter.metadata);
+  return {
+    ...(filter.ids === undefined ? {} : { ids: filter.ids.map(String) }),
+    ...(filter.threadId === undefined ? {} : { threadId: filter.threadId }),
+    ...(filter.agent === undefined ? {} : { agent: filter.agent }),
+    ...(status === undefined ? {} : { status }),
+    ...(metadata === undefined ? {} : { metadata }),
+  };
+}
+
+function statusList(status: RunStatus | readonly RunStatus[]): readonly RunStatus[] {
+  const list = typeof status === "string" ? [status] : status;
+  for (const one of list) oneOf("status", one, statuses);
+  return list;
+}
+
+function unsettledOf(filter: RunsFilter): readonly RunStatus[] {
+  const wanted = filter.status === undefined ? statuses : statusList(filter.status);
+  return wanted.filter((status) => status === "pending" || status === "running");
+}

@@ -1,0 +1,162 @@
+/** Every default and limit, in one place. Times are ms. */
+
+import { HeddleError } from "../errors.js";
+import type { RetryPolicy } from "../model/run.js";
+
+export interface EngineSettings {
+  /** Attempts at once. `Infinity` allowed. */
+  readonly concurrency: number;
+  /** How long a worker may be silent before its runs are taken over. At least three heartbeats. */
+  readonly lease: number;
+  readonly heartbeat: number;
+  /** How long a canceled or timed-out attempt's code may take to stop. */
+  readonly cancelGrace: number;
+  /** How long `close` lets attempts finish before it hands their runs back. */
+  readonly closeGrace: number;
+  /** How often the storage is asked for due work when nothing hints at any. */
+  readonly poll: number;
+  /** Runs that may wait for one thread. */
+  readonly queueBound: number;
+  /** What a run does when its thread is busy. */
+  readonly whenBusy: "reject" | "enqueue";
+  readonly retry: RetryPolicy;
+  /** One attempt may take this long. Default: no limit. */
+  readonly attemptTimeout: number | undefined;
+  /** A run may take this long from acceptance. Default: no limit. */
+  readonly deadline: number | undefined;
+  readonly retention: RetentionSettings;
+  readonly limits: Limits;
+}
+
+export interface RetentionSettings {
+  /** What happens to a stateless run when it settles. */
+  readonly statelessRuns: "keep" | "delete";
+  /** Settled stateless runs older than this are swept. Default: never. */
+  readonly maxAge: number | undefined;
+  /** How often the sweep runs. */
+  readonly sweep: number;
+  /** Idempotency keys and tombstones stay at least this long. */
+  readonly keys: number;
+}
+
+/** Sizes in bytes of JSON text, except where said. */
+export interface Limits {
+  readonly values: number;
+  readonly event: number;
+  readonly metadata: number;
+  readonly input: number;
+  readonly output: number;
+  /** Characters. */
+  readonly id: number;
+  /** Items of one page. */
+  readonly page: number;
+  readonly maxPage: number;
+  /** Deltas that wait for a slow reader before they are dropped. */
+  readonly bufferedDeltas: number;
+  /** Bytes of values kept in memory. */
+  readonly valuesCache: number;
+}
+
+const seconds = 1_000;
+const hours = 3_600 * seconds;
+const MiB = 1_024 * 1_024;
+
+export const defaultSettings: EngineSettings = {
+  concurrency: 64,
+  lease: 15 * seconds,
+  heartbeat: 5 * seconds,
+  cancelGrace: 5 * seconds,
+  closeGrace: 10 * seconds,
+  poll: 1 * seconds,
+  queueBound: 100,
+  whenBusy: "reject",
+  retry: { maxFailures: 1, maxCrashes: 3, delay: 1 * seconds, factor: 2, maxDelay: 60 * seconds, jitter: "full" },
+  attemptTimeout: undefined,
+  deadline: undefined,
+  retention: { statelessRuns: "keep", maxAge: undefined, sweep: 60 * seconds, keys: 24 * hours },
+  limits: {
+    values: 16 * MiB,
+    event: 1 * MiB,
+    metadata: 16 * 1_024,
+    input: 16 * MiB,
+    output: 16 * MiB,
+    id: 255,
+    page: 50,
+    maxPage: 100,
+    bufferedDeltas: 1_024,
+    valuesCache: 64 * MiB,
+  },
+};
+
+/** What a host may set; everything has a default. */
+export type SettingsInput = Partial<Omit<EngineSettings, "retry" | "retention" | "limits">> & {
+  readonly retry?: Partial<RetryPolicy> | undefined;
+  readonly retention?: Partial<RetentionSettings> | undefined;
+  readonly limits?: Partial<Limits> | undefined;
+};
+
+/** @throws HeddleError INVALID_ARGUMENT naming the setting */
+export function resolveSettings(input: SettingsInput): EngineSettings {
+  const settings: EngineSettings = {
+    ...defaultSettings,
+    ...defined(input),
+    retry: { ...defaultSettings.retry, ...defined(input.retry) },
+    retention: { ...defaultSettings.retention, ...defined(input.retention) },
+    limits: { ...defaultSettings.limits, ...defined(input.limits) },
+  };
+  checkSettings(settings);
+  return settings;
+}
+
+export function defined<Input extends object>(input: Input | undefined): Partial<Input> {
+  const entries = Object.entries(input ?? {}).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Partial<Input>;
+}
+
+function checkSettings(settings: EngineSettings): void {
+  for (const [name, least] of [
+    ["concurrency", 1],
+    ["lease", 1],
+    ["heartbeat", 1],
+    ["cancelGrace", 0],
+    ["closeGrace", 0],
+    ["poll", 1],
+    ["queueBound", 0],
+  ] as const) {
+    requireNumber(name, settings[name], least);
+  }
+  for (const [name, value] of Object.entries(settings.limits)) requireNumber(`limits.${name}`, value, 1);
+  if (settings.attemptTimeout !== undefined) requireNumber("attemptTimeout", settings.attemptTimeout, 1);
+  if (settings.deadline !== undefined) requireNumber("deadline", settings.deadline, 1);
+  if (settings.lease < 3 * settings.heartbeat) {
+    throw invalid("lease", settings.lease, `at least three heartbeats (${3 * settings.heartbeat} ms)`);
+  }
+  checkRetry(settings.retry);
+}
+
+/** @throws HeddleError INVALID_ARGUMENT naming the field */
+export function checkRetry(retry: RetryPolicy): void {
+  requireNumber("retry.maxFailures", retry.maxFailures, 1);
+  requireNumber("retry.maxCrashes", retry.maxCrashes, 1);
+  requireNumber("retry.delay", retry.delay, 0);
+  requireNumber("retry.factor", retry.factor, 1);
+  requireNumber("retry.maxDelay", retry.maxDelay, 0);
+}
+
+/** @throws HeddleError INVALID_ARGUMENT unless `value` is a number (Infinity included) of at least `least` */
+export function requireNumber(field: string, value: unknown, least: number): number {
+  if (typeof value === "number" && value >= least) return value;
+  throw invalid(field, value, `a number of at least ${least}`);
+}
+
+/** A duration that is stored: finite. */
+export function requireDuration(field: string, value: unknown, least = 0): number {
+  if (typeof value === "number" && value >= least && value <= 8.64e15) return value;
+  throw invalid(field, value, `a duration in ms, from ${least} up`);
+}
+
+function invalid(field: string, value: unknown, expected: string): HeddleError {
+  return new HeddleError("INVALID_ARGUMENT", `"${field}" is ${String(value)}, but must be ${expected}.`, {
+    details: { field, value },
+  });
+}

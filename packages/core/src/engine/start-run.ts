@@ -1,0 +1,174 @@
+/** From a caller's start to an `accept_run` intent. */
+
+import { createHash } from "node:crypto";
+import { HeddleError } from "../errors.js";
+import type { AcceptRun, NewRun } from "../model/intents/intent.js";
+import { canonicalJson } from "../model/json.js";
+import type { Json } from "../model/json.js";
+import type { RetryPolicy, RunPolicy } from "../model/run.js";
+import { parseWith } from "../model/values-schema.js";
+import type { Agent } from "./agent.js";
+import { checkId, checkJson, checkMetadata } from "./check-input.js";
+import type { Core, RegisteredAgent } from "./core.js";
+import { checkRetry, defined, requireDuration } from "./settings.js";
+import type { EngineSettings } from "./settings.js";
+import type { Transaction } from "./transaction.js";
+
+export interface StartOptions<Config = unknown> {
+  /** For the agent's `config` schema. */
+  readonly config?: Config;
+  /** Searchable by equality on top-level scalars. At most 16 KiB. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Start again with the same key and get the same run. Unique per agent and thread (or stateless). */
+  readonly idempotencyKey?: string;
+  /** Higher is claimed first, between threads and stateless runs. Default 0. */
+  readonly priority?: number;
+  /** Not before this many ms have passed. */
+  readonly delay?: number;
+  /** ms per attempt. Default: the agent's, else the engine's. */
+  readonly attemptTimeout?: number;
+  /** ms from acceptance until the run fails. */
+  readonly deadline?: number;
+  readonly retry?: Partial<RetryPolicy>;
+  /** Start in a host's transaction: rolled back means there was no run. */
+  readonly tx?: Transaction;
+}
+
+export interface StatelessStartOptions<Config = unknown> extends StartOptions<Config> {
+  readonly onCompletion?: "keep" | "delete";
+}
+
+export interface ThreadStartOptions<Config = unknown> extends StartOptions<Config> {
+  readonly whenBusy?: "reject" | "enqueue";
+  /** What a run does to a thread that does not exist. Default `reject`. */
+  readonly ifNotExists?: "reject" | "create";
+}
+
+export type AnyStartOptions = StatelessStartOptions & ThreadStartOptions;
+
+/** The registered agent of this name. @throws HeddleError UNKNOWN_AGENT */
+export function agentOf(core: Core, agent: { readonly name: string } | string): RegisteredAgent {
+  const name = typeof agent === "string" ? agent : agent?.name;
+  const registered = core.agents.get(name);
+  if (registered !== undefined) return registered;
+  const known = core.agentNames.length === 0 ? "none" : core.agentNames.join(", ");
+  throw new HeddleError("UNKNOWN_AGENT", `This engine has no agent "${name}" (it has: ${known}).`, {
+    details: { agent: name, known: core.agentNames },
+  });
+}
+
+/** @throws HeddleError UNKNOWN_AGENT, INVALID_INPUT, INVALID_CONFIG, INVALID_ARGUMENT, INVALID_ID, INVALID_JSON, TOO_LARGE */
+export function acceptIntent(
+  core: Core,
+  agent: { readonly name: string } | string,
+  threadId: string | null,
+  input: unknown,
+  options: AnyStartOptions = {},
+): AcceptRun {
+  const registered = agentOf(core, agent);
+  const { settings } = core;
+  const run = newRun(core, registered, threadId, input, options);
+  const intent: AcceptRun = {
+    kind: "accept_run",
+    run,
+    whenBusy: oneOf("whenBusy", options.whenBusy, ["reject", "enqueue"]) ?? registered.definition.whenBusy ?? settings.whenBusy,
+    createThread: oneOf("ifNotExists", options.ifNotExists, ["reject", "create"]) === "create",
+    queueBound: settings.queueBound,
+  };
+  if (options.idempotencyKey === undefined) return intent;
+  return { ...intent, idempotency: idempotency(core, run, options.idempotencyKey) };
+}
+
+function newRun(
+  core: Core,
+  agent: RegisteredAgent,
+  threadId: string | null,
+  input: unknown,
+  options: AnyStartOptions,
+): NewRun {
+  const { limits } = core.settings;
+  const { definition } = agent;
+  const id = core.random.id("run");
+  return {
+    id,
+    threadId: threadId === null ? null : checkId("thread id", threadId, limits),
+    agent: definition.name,
+    lineageId: id,
+    parentRunId: null,
+    input: checkedInput(definition, input, limits.input),
+    config: checkedConfig(definition, options.config, limits.input),
+    metadata: checkMetadata(options.metadata, limits),
+    policy: policyText(core.settings, agent, options),
+    priority: checkPriority(options.priority),
+    delay: options.delay === undefined ? 0 : requireDuration("delay", options.delay),
+    deadline: deadlineOf(core.settings, definition, options),
+  };
+}
+
+/** Stored as the caller gave it; the agent gets what its schema makes of it, parsed anew for each attempt. */
+function checkedInput(agent: Agent, input: unknown, limit: number): string {
+  const text = checkJson("input", input, limit);
+  if (agent.input !== undefined) parseWith(agent.input, JSON.parse(text), "INVALID_INPUT", "input");
+  return text;
+}
+
+function checkedConfig(agent: Agent, config: unknown, limit: number): string | null {
+  const text = config === undefined ? null : checkJson("config", config, limit);
+  if (agent.config !== undefined) {
+    parseWith(agent.config, text === null ? undefined : JSON.parse(text), "INVALID_CONFIG", "config");
+  }
+  return text;
+}
+
+function deadlineOf(settings: EngineSettings, agent: Agent, options: AnyStartOptions): number | null {
+  const deadline = options.deadline ?? agent.deadline ?? settings.deadline;
+  return deadline === undefined ? null : requireDuration("deadline", deadline, 1);
+}
+
+function checkPriority(priority: unknown): number {
+  if (priority === undefined) return 0;
+  if (Number.isInteger(priority) && Math.abs(priority as number) <= 2 ** 31 - 1) return priority as number;
+  throw new HeddleError("INVALID_ARGUMENT", `"priority" is ${String(priority)}, but must be a 32-bit whole number.`, {
+    details: { field: "priority" },
+  });
+}
+
+export function oneOf<Option extends string>(
+  field: string,
+  value: unknown,
+  options: readonly Option[],
+): Option | undefined {
+  if (value === undefined || options.includes(value as Option)) return value as Option | undefined;
+  throw new HeddleError("INVALID_ARGUMENT", `"${field}" is ${String(value)}, but must be one of ${options.join(", ")}.`, {
+    details: { field, value },
+  });
+}
+
+/** Worked out once per agent; only a run with overrides of its own needs a text of its own. */
+function policyText(settings: EngineSettings, agent: RegisteredAgent, options: AnyStartOptions): string {
+  const { retry, attemptTimeout, onCompletion } = options;
+  if (retry === undefined && attemptTimeout === undefined && onCompletion === undefined) return agent.policy;
+  return JSON.stringify(policyOf(settings, agent.definition, options));
+}
+
+export function policyOf(settings: EngineSettings, agent: Agent, options: AnyStartOptions = {}): RunPolicy {
+  const retry = { ...settings.retry, ...defined(agent.retry), ...defined(options.retry) };
+  checkRetry(retry);
+  const attemptTimeout = options.attemptTimeout ?? agent.attemptTimeout ?? settings.attemptTimeout;
+  if (attemptTimeout !== undefined) requireDuration("attemptTimeout", attemptTimeout, 1);
+  const onCompletion =
+    oneOf("onCompletion", options.onCompletion, ["keep", "delete"]) ?? agent.onCompletion ?? settings.retention.statelessRuns;
+  return {
+    retry,
+    cancelGrace: settings.cancelGrace,
+    ...(attemptTimeout === undefined ? {} : { attemptTimeout }),
+    ...(onCompletion === "keep" ? {} : { onCompletion }),
+  };
+}
+
+function idempotency(core: Core, run: NewRun, key: string): NonNullable<AcceptRun["idempotency"]> {
+  const { limits, retention } = core.settings;
+  const content: Json = [run.agent, JSON.parse(run.input) as Json, run.config === null ? null : (JSON.parse(run.config) as Json)];
+  const fingerprint = createHash("sha256").update(canonicalJson(content)).digest("base64url");
+  return { key: checkId("idempotency key", key, limits), fingerprint, keep: retention.keys };
+}

@@ -1,0 +1,105 @@
+/** Tells everyone concerned what a commit changed: readers, waiters, drivers, timers, lifecycle listeners. */
+
+import { threadStream } from "../model/event.js";
+import type { Effect } from "../model/intents/intent.js";
+import { isSettled } from "../model/run.js";
+import type { RunRecord } from "../model/run.js";
+import { viewRun } from "../model/run-view.js";
+import { viewThread } from "../model/thread-view.js";
+import type { ThreadRecord } from "../model/thread.js";
+import type { LifecycleEvents } from "../runtime/lifecycle.js";
+import type { Core } from "./core.js";
+import type { Dispatcher } from "./dispatcher.js";
+import type { Watchman } from "./watchman.js";
+
+export class Teller {
+  readonly #core: Core;
+  readonly #dispatcher: Dispatcher;
+  readonly #watchman: Watchman;
+
+  constructor(core: Core, dispatcher: Dispatcher, watchman: Watchman) {
+    this.#core = core;
+    this.#dispatcher = dispatcher;
+    this.#watchman = watchman;
+  }
+
+  tell(effects: readonly Effect[]): void {
+    for (const effect of effects) this.#tellOne(effect);
+  }
+
+  #tellOne(effect: Effect): void {
+    const { hub, tracker, lifecycle } = this.#core;
+    switch (effect.type) {
+      case "event":
+        return hub.publish(effect.event.stream, { kind: "record", event: effect.event });
+      case "run":
+        return this.#tellRun(effect.run);
+      case "run_deleted":
+        tracker.gone(effect.runId);
+        return lifecycle.emit("run_deleted", { runId: effect.runId });
+      case "claimable":
+        return this.#dispatcher.wake();
+      case "thread":
+        return this.#tellThread(effect.thread, effect.change);
+      case "thread_deleted":
+        return this.#tellThreadDeleted(effect.threadId);
+      case "collect":
+        return this.#collect(effect.threadId);
+      default:
+        return undefined;
+    }
+  }
+
+  #tellRun(run: RunRecord): void {
+    const { tracker, lifecycle } = this.#core;
+    this.#dispatcher.observe(run);
+    if (isSettled(run.status)) tracker.settled(run);
+    else this.#expect(run);
+    const type = lifecycleTypeOf(run);
+    if (lifecycle.heard(type)) lifecycle.emit(type, { run: viewRun(run) });
+  }
+
+  /** Wake when this run's time comes. Leases are the heartbeat's, or another worker's, business. */
+  #expect(run: RunRecord): void {
+    if (run.status === "pending" && (run.active || run.queuePosition === null)) this.#watchman.expect(run.availableAt);
+    if (run.status === "running" && run.graceUntil !== null) this.#watchman.expect(run.graceUntil);
+    if (run.deadlineAt !== null) this.#watchman.expect(run.deadlineAt);
+  }
+
+  #tellThread(thread: ThreadRecord, change: "renamed" | "archived" | "updated"): void {
+    const { hub, lifecycle } = this.#core;
+    if (change !== "updated") {
+      const payload = change === "renamed" ? { title: thread.title } : { archived: thread.archived };
+      hub.publish(threadStream(thread.id), { kind: "thread", type: `thread_${change}`, threadId: thread.id, payload });
+    }
+    if (lifecycle.heard("thread_updated")) lifecycle.emit("thread_updated", { thread: viewThread(thread) });
+  }
+
+  #tellThreadDeleted(threadId: string): void {
+    const { hub, lifecycle } = this.#core;
+    const stream = threadStream(threadId);
+    hub.publish(stream, { kind: "thread", type: "thread_deleted", threadId, payload: null });
+    hub.end(stream);
+    lifecycle.emit("thread_deleted", { threadId });
+  }
+
+  #collect(threadId: string): void {
+    this.#core.committer
+      .commit<"collect_checkpoints">({ kind: "collect_checkpoints", threadId })
+      .catch((error: unknown) => this.#core.report(error, "collecting checkpoints"));
+  }
+}
+
+function lifecycleTypeOf(run: RunRecord): Extract<keyof LifecycleEvents, `run_${string}`> & keyof RunEvents {
+  switch (run.status) {
+    case "pending":
+      return run.attempt === 0 ? "run_accepted" : "run_retrying";
+    case "running":
+      return run.cancelRequestedAt === null ? "run_started" : "run_cancel_requested";
+    default:
+      return `run_${run.status}`;
+  }
+}
+
+type RunEvents = Omit<LifecycleEvents, "run_deleted">;
+

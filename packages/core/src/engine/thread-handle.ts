@@ -1,0 +1,231 @@
+/** One thread, as its users hold it. A handle is a name: it reads anew at each call. */
+
+import type { z } from "zod";
+import type { CheckpointHead } from "../model/checkpoint.js";
+import type { ThreadFrame } from "../model/event.js";
+import type { JsonObject } from "../model/json.js";
+import { viewThread } from "../model/thread-view.js";
+import type { Thread } from "../model/thread-view.js";
+import { viewRun } from "../model/run-view.js";
+import type { Run } from "../model/run-view.js";
+import type { ThreadRecord } from "../model/thread.js";
+import { checkpointNotFound } from "../runtime/values-cache.js";
+import type { AgentLike } from "./agent.js";
+import { checkId, checkMetadata, checkMetadataPatch, checkTitle } from "./check-input.js";
+import type { Core } from "./core.js";
+import { threadNotFound } from "./not-found.js";
+import { threadFrames } from "./open-stream.js";
+import type { StreamOptions } from "./open-stream.js";
+import { checkLimit } from "./page.js";
+import { RunHandle } from "./run-handle.js";
+import type { OutputOf } from "./run-handle.js";
+import { startRun } from "./runs.js";
+import type { ConfigOf, InputOf } from "./runs.js";
+import type { ThreadStartOptions } from "./start-run.js";
+
+export interface ThreadUpdate {
+  /** `null` removes the title. */
+  readonly title?: string | null;
+  /** Merged into the metadata; `null` removes a key (RFC 7396, on the top level). */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Archived threads are hidden from lists, yet accept runs. */
+  readonly archived?: boolean;
+}
+
+export interface CopyOptions {
+  readonly id?: string;
+  /** Default: the source's. */
+  readonly title?: string | null;
+  /** Default: the source's. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+/** A checkpoint in a thread's history. */
+export interface Checkpoint {
+  readonly id: string;
+  readonly parentId: string | undefined;
+  /** The run that wrote it; `undefined`: the values that the thread was created with. */
+  readonly runId: string | undefined;
+  readonly kind: CheckpointHead["kind"];
+  readonly attempt: number;
+  /** JSON bytes of the whole values; `undefined`: unchanged since the parent. */
+  readonly valuesBytes: number | undefined;
+  /** Bytes that this checkpoint stores. */
+  readonly storedBytes: number;
+  readonly createdAt: Date;
+}
+
+export interface HistoryOptions {
+  /** Checkpoints, at most 100. Default 50. */
+  readonly limit?: number;
+  /** Only ancestors of this checkpoint: the `id` of the last one of the page before. */
+  readonly before?: string;
+}
+
+export class ThreadHandle {
+  readonly #core: Core;
+
+  /** @internal */
+  constructor(
+    core: Core,
+    readonly id: string,
+  ) {
+    this.#core = core;
+  }
+
+  /**
+   * Start a run in this thread.
+   * @throws HeddleError THREAD_BUSY (with the active run), QUEUE_FULL, THREAD_NOT_FOUND, INVALID_INPUT, …
+   */
+  async start<Of extends AgentLike>(
+    agent: Of,
+    input: InputOf<Of>,
+    options: ThreadStartOptions<ConfigOf<Of>> = {},
+  ): Promise<RunHandle<OutputOf<Of>>> {
+    return startRun<OutputOf<Of>>(this.#core, agent, this.id, input, options);
+  }
+
+  /** @throws HeddleError THREAD_NOT_FOUND */
+  async info(): Promise<Thread> {
+    return viewThread(await this.#record());
+  }
+
+  /** The current values: a frozen tree. With an agent: typed, with its schema's defaults. */
+  async values(): Promise<JsonObject>;
+  async values<Of extends AgentLike>(agent: Of): Promise<ValuesOf<Of>>;
+  async values(agent?: AgentLike): Promise<unknown> {
+    const { headCheckpointId } = await this.#record();
+    const { tree } = await this.#core.values.load(headCheckpointId, this.id);
+    if (agent === undefined) return tree;
+    const schema = this.#core.agents.get(agent.name)?.values;
+    return schema === undefined ? tree : schema.visible(schema.fillDefaults(tree));
+  }
+
+  /** The values as they were at a checkpoint of this thread's history. @throws HeddleError CHECKPOINT_NOT_FOUND */
+  async valuesAt(checkpointId: string): Promise<JsonObject> {
+    await this.#requireReachable(checkpointId);
+    const { tree } = await this.#core.values.load(checkpointId, `${this.id}@${checkpointId}`);
+    return tree;
+  }
+
+  /** Checkpoints, newest first. */
+  async history(options: HistoryOptions = {}): Promise<readonly Checkpoint[]> {
+    const { headCheckpointId } = await this.#record();
+    const { page, maxPage } = this.#core.settings.limits;
+    const limit = checkLimit(options.limit, page, maxPage);
+    if (options.before !== undefined) return this.#historyBefore(options.before, limit);
+    if (headCheckpointId === null) return [];
+    return (await this.#core.storage.checkpoints.history(headCheckpointId, limit)).map(viewCheckpoint);
+  }
+
+  /** Waiting runs in the order of their turn; delayed ones last. */
+  async queue(): Promise<readonly Run[]> {
+    const waiting = await this.#core.storage.runs.list({
+      threadId: this.id,
+      status: ["pending"],
+      limit: 1_000,
+      sortBy: "createdAt",
+      order: "asc",
+    });
+    const place = (position: number | null): number => position ?? Number.POSITIVE_INFINITY;
+    return waiting
+      .filter((run) => !run.active)
+      .sort((a, b) => place(a.queuePosition) - place(b.queuePosition) || a.availableAt - b.availableAt)
+      .map(viewRun);
+  }
+
+  /** Frames of all runs: a snapshot first, or from behind `after`; until the thread is deleted. */
+  events(options: Omit<StreamOptions, "onDisconnect"> = {}): AsyncGenerator<ThreadFrame, void, undefined> {
+    return threadFrames(this.#core, this.id, options);
+  }
+
+  /** @throws HeddleError THREAD_NOT_FOUND, INVALID_ARGUMENT, TOO_LARGE */
+  async update(update: ThreadUpdate): Promise<Thread> {
+    this.#core.requireOpen();
+    const { limits } = this.#core.settings;
+    const metadata = checkMetadataPatch(update.metadata, limits);
+    const thread = await this.#core.committer.commit<"update_thread">({
+      kind: "update_thread",
+      id: this.id,
+      maxMetadata: limits.metadata,
+      ...(update.title === undefined ? {} : { title: checkTitle(update.title) }),
+      ...(metadata === undefined ? {} : { metadata }),
+      ...(update.archived === undefined ? {} : { archived: update.archived === true }),
+    });
+    return viewThread(thread);
+  }
+
+  /** A new thread with this one's values and history; constant time, nothing is copied. Events stay here. */
+  async copy(options: CopyOptions = {}): Promise<ThreadHandle> {
+    this.#core.requireOpen();
+    const { limits } = this.#core.settings;
+    const id = options.id === undefined ? this.#core.random.id("thr") : checkId("thread id", options.id, limits);
+    await this.#core.committer.commit<"copy_thread">({
+      kind: "copy_thread",
+      from: this.id,
+      id,
+      ...(options.title === undefined ? {} : { title: checkTitle(options.title) }),
+      ...(options.metadata === undefined ? {} : { metadata: checkMetadata(options.metadata, limits) }),
+    });
+    return new ThreadHandle(this.#core, id);
+  }
+
+  /** Delete the thread with its runs, checkpoints and events. Unsettled runs are canceled without grace. */
+  async delete(): Promise<void> {
+    this.#core.requireOpen();
+    const keepTombstone = this.#core.settings.retention.keys;
+    await this.#core.committer.commit<"delete_thread">({ kind: "delete_thread", id: this.id, keepTombstone });
+  }
+
+  async #record(): Promise<ThreadRecord> {
+    this.#core.requireOpen();
+    const thread = await this.#core.storage.threads.get(this.id);
+    if (thread === undefined) throw threadNotFound(this.id);
+    return thread;
+  }
+
+  async #historyBefore(before: string, limit: number): Promise<readonly Checkpoint[]> {
+    await this.#requireReachable(before);
+    const [, ...ancestors] = await this.#core.storage.checkpoints.history(before, limit + 1);
+    return ancestors.map(viewCheckpoint);
+  }
+
+  /** A checkpoint of this thread, or one that it shares with the thread it was copied from. */
+  async #requireReachable(checkpointId: string): Promise<void> {
+    const { originCheckpointId } = await this.#record();
+    const { checkpoints } = this.#core.storage;
+    const checkpoint = await checkpoints.get(checkpointId);
+    if (checkpoint?.threadId === this.id) return;
+    if (checkpoint === undefined || originCheckpointId === null) throw checkpointNotFound(checkpointId);
+    if (!(await isAncestor(checkpoints, checkpointId, originCheckpointId))) throw checkpointNotFound(checkpointId);
+  }
+}
+
+async function isAncestor(
+  checkpoints: Core["storage"]["checkpoints"],
+  wanted: string,
+  from: string,
+): Promise<boolean> {
+  let next: string | null = from;
+  while (next !== null) {
+    const page: readonly CheckpointHead[] = await checkpoints.history(next, 500);
+    if (page.some((checkpoint) => checkpoint.id === wanted)) return true;
+    next = page.at(-1)?.parentId ?? null;
+  }
+  return false;
+}
+
+export type ValuesOf<Of extends AgentLike> = Of extends AgentLike<z.ZodType, infer Values> ? z.output<Values> : JsonObject;
+
+function viewCheckpoint(checkpoint: CheckpointHead): Checkpoint {
+  return {
+    id: checkpoint.id,
+    parentId: checkpoint.parentId ?? undefined,
+    runId: checkpoint.runId ?? undefined,
+    kind: checkpoint.kind,
+    attempt: checkpoint.attempt,
+    valuesBytes: checkpoint.valuesBytes ?? undefined,
+    storedBytes: checkpoint.bodyBytes,
+    createdAt: new Date(checkpoint.createdAt),
+  };
+}

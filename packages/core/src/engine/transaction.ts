@@ -1,0 +1,54 @@
+/** A host's transaction: its own rows and run starts commit or roll back together. */
+
+import { HeddleError } from "../errors.js";
+import type { AcceptRun, Accepted, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
+import type { StorageTransaction } from "../ports/storage.js";
+import type { Core } from "./core.js";
+
+const inner: unique symbol = Symbol("heddle.transaction");
+
+/** Pass it as `{ tx }` to `start`. Use only this, and `host`, inside the transaction. */
+export interface Transaction<Host = unknown> {
+  /** For the host's own statements, on the same connection and in the same transaction. */
+  readonly host: Host;
+  /** @internal */
+  readonly [inner]: { readonly core: Core; readonly tx: StorageTransaction<Host>; open: boolean };
+}
+
+export async function runTransaction<Host, Result>(
+  core: Core,
+  body: (tx: Transaction<Host>) => Promise<Result>,
+): Promise<Result> {
+  const { result, effects } = await core.storage.transaction(async (storageTx) => {
+    const state = { core, tx: storageTx as StorageTransaction<Host>, open: true };
+    try {
+      return await body({ host: state.tx.host, [inner]: state });
+    } finally {
+      state.open = false;
+    }
+  });
+  core.tell(effects);
+  return result;
+}
+
+/** Apply an intent inside a transaction of this engine. */
+export async function applyIn<Kind extends IntentKind>(
+  core: Core,
+  tx: Transaction,
+  intent: IntentOf<Kind>,
+): Promise<IntentValues[Kind]> {
+  const state = (tx as Partial<Transaction> | undefined)?.[inner];
+  if (state?.core !== core) {
+    throw new HeddleError("FOREIGN_TRANSACTION", '"tx" is not a transaction of this engine: get it from engine.transaction().');
+  }
+  if (!state.open) {
+    throw new HeddleError("TRANSACTION_CLOSED", "The transaction has ended: await everything inside its callback.");
+  }
+  return (await state.tx.apply(intent as Intent)) as IntentValues[Kind];
+}
+
+/** Accept in the transaction, where there is one; else through group commit, claiming at once where a slot is free. */
+export async function accept(core: Core, intent: AcceptRun, tx: Transaction | undefined): Promise<Accepted> {
+  if (tx !== undefined) return applyIn<"accept_run">(core, tx, intent);
+  return core.acceptAndLaunch(intent);
+}

@@ -1,0 +1,234 @@
+/**
+ * Looks after what nobody else would notice: due work, dead workers, other processes' commits, our own leases.
+ * Polling alone is correct; hints and timers only make it fast.
+ */
+
+import type { DueWork } from "../ports/storage.js";
+import { threadStream } from "../model/event.js";
+import type { Core } from "./core.js";
+import type { Dispatcher } from "./dispatcher.js";
+
+const dueBatch = 100;
+
+export class Watchman {
+  readonly #core: Core;
+  readonly #dispatcher: Dispatcher;
+  readonly #undo: (() => void)[] = [];
+  #open = false;
+  #looking: Promise<void> | undefined;
+  #lookAgain = false;
+  #hinted = false;
+  #cancelPoll: (() => void) | undefined;
+  #cancelHeartbeat: (() => void) | undefined;
+  #cancelDue: (() => void) | undefined;
+  #dueAt = Number.POSITIVE_INFINITY;
+  #workers: readonly string[] = [];
+  #sweptAt = Number.NEGATIVE_INFINITY;
+
+  constructor(core: Core, dispatcher: Dispatcher) {
+    this.#core = core;
+    this.#dispatcher = dispatcher;
+  }
+
+  /** Take over what earlier workers left, then keep watch. */
+  async open(): Promise<void> {
+    this.#open = true;
+    await this.#core.storage.work.announce(this.#core.worker);
+    this.#undo.push(this.#core.storage.work.watch(() => this.#hint()));
+    await this.#look();
+    this.#schedulePoll();
+    this.#scheduleHeartbeat();
+  }
+
+  async close(): Promise<void> {
+    this.#open = false;
+    for (const undo of this.#undo.splice(0)) undo();
+    this.#cancelPoll?.();
+    this.#cancelHeartbeat?.();
+    this.#cancelDue?.();
+    await this.#looking?.catch(() => {});
+  }
+
+  /** Something that will be due later was committed here: wake in time for it. */
+  expect(at: number): void {
+    if (!this.#open || at >= this.#dueAt) return;
+    this.#cancelDue?.();
+    this.#dueAt = at;
+    const delay = Math.max(0, at - this.#core.clock.now());
+    this.#cancelDue = this.#core.clock.setTimer(delay, () => this.#fallDue(), "work");
+  }
+
+  get idle(): boolean {
+    return this.#looking === undefined;
+  }
+
+  #fallDue(): void {
+    this.#dueAt = Number.POSITIVE_INFINITY;
+    this.look();
+  }
+
+  #hint(): void {
+    this.#hinted = true;
+    this.look();
+  }
+
+  /** Look now, or once more when a look is under way. */
+  look(): void {
+    if (!this.#open) return;
+    if (this.#looking !== undefined) {
+      this.#lookAgain = true;
+      return;
+    }
+    this.#looking = this.#lookUntilQuiet().finally(() => {
+      this.#looking = undefined;
+    });
+  }
+
+  async #lookUntilQuiet(): Promise<void> {
+    do {
+      this.#lookAgain = false;
+      try {
+        await this.#look();
+      } catch (error) {
+        this.#core.report(error, "looking for due work");
+      }
+    } while (this.#lookAgain && this.#open);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#hinted) {
+      this.#hinted = false;
+      await this.#catchUp();
+    }
+    const { due, deadWorkers } = await this.#due();
+    await Promise.all(due.tend.map((run) => this.#tend(run, deadWorkers)));
+    if (due.tend.length >= dueBatch) this.#lookAgain = true;
+    if (due.claimable) this.#dispatcher.wake();
+    if (due.nextAt !== null) this.expect(this.#core.clock.now() + Math.max(1, due.nextAt - due.now));
+  }
+
+  /** What is due, after a look at whether the workers that hold leases are alive. */
+  async #due(): Promise<{ readonly due: DueWork; readonly deadWorkers: readonly string[] }> {
+    const { storage, worker, agentNames } = this.#core;
+    const query = { worker, limit: dueBatch, agents: agentNames };
+    const deadWorkers = await storage.work.findDead(this.#workers);
+    const due = await storage.work.due({ ...query, deadWorkers });
+    const newcomers = due.workers.filter((id) => !this.#workers.includes(id));
+    this.#workers = due.workers;
+    const newlyDead = newcomers.length === 0 ? [] : await storage.work.findDead(newcomers);
+    if (newlyDead.length === 0) return { due, deadWorkers };
+    const dead = [...deadWorkers, ...newlyDead];
+    return { due: await storage.work.due({ ...query, deadWorkers: dead }), deadWorkers: dead };
+  }
+
+  async #tend(run: DueWork["tend"][number], deadWorkers: readonly string[]): Promise<void> {
+    const { committer, random } = this.#core;
+    await committer.commit<"tend_run">({
+      kind: "tend_run",
+      runId: run.runId,
+      threadId: run.threadId,
+      deadWorkers,
+      finalCheckpointId: random.id("chk"),
+    });
+  }
+
+  /** Another process may have committed: see what became of our runs, waiters and readers. */
+  async #catchUp(): Promise<void> {
+    const { storage, worker, tracker, hub } = this.#core;
+    if (this.#dispatcher.drivers.length > 0) {
+      const held = new Map((await storage.work.heldBy(worker)).map((run) => [run.id, run]));
+      for (const driver of this.#dispatcher.drivers) {
+        const run = held.get(driver.run.id);
+        if (run === undefined) driver.loseLease();
+        else driver.observe(run);
+      }
+    }
+    await tracker.recheck();
+    hub.staleAll();
+    await this.#endDeletedStreams();
+  }
+
+  async #endDeletedStreams(): Promise<void> {
+    const { hub, storage } = this.#core;
+    const threads = hub.streams().filter((stream) => stream.startsWith("t:"));
+    for (const stream of threads) {
+      const id = stream.slice(2);
+      if ((await storage.threads.get(id)) === undefined && stream === threadStream(id)) hub.end(stream);
+    }
+  }
+
+  #schedulePoll(): void {
+    const { clock, settings } = this.#core;
+    this.#cancelPoll = clock.setTimer(
+      settings.poll,
+      () => {
+        this.look();
+        this.#sweep();
+        if (this.#open) this.#schedulePoll();
+      },
+      "upkeep",
+    );
+  }
+
+  #scheduleHeartbeat(): void {
+    const { clock, settings } = this.#core;
+    const expected = clock.now() + settings.heartbeat;
+    this.#cancelHeartbeat = clock.setTimer(
+      settings.heartbeat,
+      () => {
+        const delay = clock.now() - expected;
+        if (delay > settings.heartbeat) this.#core.lifecycle.emit("loop_delayed", { delay });
+        if (!this.#open) return;
+        this.#scheduleHeartbeat();
+        this.#beat().catch((error: unknown) => this.#core.report(error, "a heartbeat"));
+      },
+      "upkeep",
+    );
+  }
+
+  async #beat(): Promise<void> {
+    const { committer, settings, worker } = this.#core;
+    const drivers = this.#dispatcher.drivers.filter((driver) => driver.holdsLease);
+    if (drivers.length === 0) return;
+    const states = await committer.commit<"extend_leases">({
+      kind: "extend_leases",
+      worker,
+      lease: settings.lease,
+      attempts: drivers.map((driver) => driver.attempt),
+    });
+    states.forEach((state, index) => {
+      const driver = drivers[index];
+      if (state.run === undefined) driver?.loseLease();
+      else driver?.observe(state.run);
+    });
+  }
+
+  #sweep(): void {
+    const { clock, settings } = this.#core;
+    if (clock.now() - this.#sweptAt < settings.retention.sweep) return;
+    this.#sweptAt = clock.now();
+    this.#sweepNow().catch((error: unknown) => this.#core.report(error, "the retention sweep"));
+  }
+
+  async #sweepNow(): Promise<void> {
+    const { storage, committer, clock, settings } = this.#core;
+    await storage.work.purge();
+    const { maxAge } = settings.retention;
+    if (maxAge === undefined) return;
+    const settledBefore = clock.now() - maxAge;
+    for (;;) {
+      const old = await storage.runs.list({
+        threadId: null,
+        settledBefore,
+        status: ["succeeded", "failed", "canceled", "interrupted"],
+        limit: dueBatch,
+        sortBy: "createdAt",
+        order: "asc",
+      });
+      await Promise.all(
+        old.map((run) => committer.commit<"delete_run">({ kind: "delete_run", runId: run.id, threadId: null })),
+      );
+      if (old.length < dueBatch) return;
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/** Heddle: durable runs and threads for AI agents, inside your own process. */
+
+export { inlineExecutor } from "./adapters/inline-executor.js";
+export { memoryStorage } from "./adapters/memory-storage.js";
+export { defineAgent } from "./engine/agent.js";
+export type {
+  Agent,
+  AgentContext,
+  AgentDefinition,
+  AgentLike,
+  AgentResult,
+  AnyJson,
+  AnyValues,
+  ValuesUpdate,
+} from "./engine/agent.js";
+export { createEngine, Engine } from "./engine/engine.js";
+export type { EngineOptions } from "./engine/engine.js";
+export type { AgentDeltas, AgentEvents, DeltaOptions, Emit, MessageContent, SendDelta } from "./engine/frames.js";
+export type { StreamOptions } from "./engine/open-stream.js";
+export type { PageOf, PageOptions } from "./engine/page.js";
+export type { CancelOptions, CancelResult, OutputOf, RunHandle, RunOutcome, WaitOptions } from "./engine/run-handle.js";
+export type { CancelManyOptions, ConfigOf, InputOf, Runs, RunsFilter, RunsListOptions, StartOne } from "./engine/runs.js";
+export { defaultSettings } from "./engine/settings.js";
+export type { EngineSettings, Limits, RetentionSettings, SettingsInput } from "./engine/settings.js";
+export type { StartOptions, StatelessStartOptions, ThreadStartOptions } from "./engine/start-run.js";
+export type {
+  Checkpoint,
+  CopyOptions,
+  HistoryOptions,
+  ThreadHandle,
+  ThreadUpdate,
+  ValuesOf,
+} from "./engine/thread-handle.js";
+export type { CreateThreadOptions, ThreadOptions, Threads, ThreadsFilter, ThreadsListOptions } from "./engine/threads.js";
+export type { Transaction } from "./engine/transaction.js";
+export { errorCodes, HeddleError } from "./errors.js";
+export type { HeddleErrorCode, HeddleErrorOptions } from "./errors.js";
+export type { CheckpointKind } from "./model/checkpoint.js";
+export type {
+  DeltaFrame,
+  DroppedFrame,
+  EventFrame,
+  RunFrame,
+  SnapshotFrame,
+  ThreadChangeFrame,
+  ThreadFrame,
+} from "./model/event.js";
+export type { Json, JsonArray, JsonObject } from "./model/json.js";
+export { REMOVE } from "./model/reconcile.js";
+export type { CancelReason, RetryPolicy, RunError, RunStatus, SettledStatus } from "./model/run.js";
+export type {
+  CanceledRun,
+  FailedRun,
+  InterruptedRun,
+  PendingRun,
+  Run,
+  RunningRun,
+  SettledRun,
+  SucceededRun,
+} from "./model/run-view.js";
+export type { ThreadStatus } from "./model/thread.js";
+export type { Thread } from "./model/thread-view.js";
+export type { Attempt, AttemptResult, AttemptSession, Executor } from "./ports/executor.js";
+export type { LifecycleEvents, LifecycleListener, LifecycleType } from "./runtime/lifecycle.js";

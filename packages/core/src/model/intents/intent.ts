@@ -1,0 +1,283 @@
+/**
+ * Intents: everything that may be asked of a storage to change, one type per question.
+ *
+ * Each intent carries its own guard and gets its own result, so independent intents share one transaction (group
+ * commit). An intent either changes all it says or throws before it changed anything; its refusal never harms its
+ * neighbours. All ids, JSON texts and random numbers come from the caller, so applying an intent is deterministic.
+ */
+
+import type { CheckpointKind, CheckpointRecord } from "../checkpoint.js";
+import type { EventRecord } from "../event.js";
+import type { JsonObject } from "../json.js";
+import type { CancelReason, RunError, RunRecord } from "../run.js";
+import type { ThreadRecord } from "../thread.js";
+
+/** An event to append; the storage gives it its number. */
+export interface NewEvent {
+  readonly type: string;
+  /** JSON text. */
+  readonly payload: string;
+}
+
+/** A checkpoint to write: its parent is the run's newest checkpoint, its thread the run's. */
+export interface NewCheckpoint {
+  readonly id: string;
+  readonly encoding: CheckpointRecord["encoding"];
+  readonly body: string | null;
+  readonly valuesBytes: number | null;
+  /** Top-level keys that changed; they go into the `values_updated` event. */
+  readonly changedKeys: readonly string[];
+}
+
+/** Names an attempt that holds a lease. Writes under it are refused with `LEASE_LOST` once `attempt` moved on. */
+export interface AttemptRef {
+  readonly runId: string;
+  readonly threadId: string | null;
+  readonly attempt: number;
+}
+
+export interface Claimer {
+  readonly worker: string;
+  /** ms from the storage's now. */
+  readonly lease: number;
+}
+
+/** Accept a run. Guards in order: idempotency key, thread exists, busy policy, queue bound. */
+export interface AcceptRun {
+  readonly kind: "accept_run";
+  readonly run: NewRun;
+  /** Answer of a thread that already has an active run or a queue. */
+  readonly whenBusy: "reject" | "enqueue";
+  /** Create the thread where it does not exist. */
+  readonly createThread: boolean;
+  readonly queueBound: number;
+  readonly idempotency?: {
+    readonly key: string;
+    readonly fingerprint: string;
+    /** ms; the key outlives its run at least until accepted + keep. */
+    readonly keep: number;
+  };
+  /**
+   * Claim it in the same transaction, unless an older or more urgent run of `agents` is claimable.
+   */
+  readonly claim?: Claimer & { readonly agents: readonly string[] };
+}
+
+export type NewRun = Pick<
+  RunRecord,
+  | "id"
+  | "threadId"
+  | "agent"
+  | "lineageId"
+  | "parentRunId"
+  | "input"
+  | "config"
+  | "metadata"
+  | "policy"
+  | "priority"
+> & {
+  /** ms after acceptance; 0 = at once. */
+  readonly delay: number;
+  /** ms after acceptance. */
+  readonly deadline: number | null;
+};
+
+export interface Accepted {
+  readonly run: RunRecord;
+  /** `existing`: the idempotency key named this run already. */
+  readonly outcome: "accepted" | "existing";
+  /** Present when the run was claimed in the same transaction. */
+  readonly claimed?: RunRecord;
+}
+
+/** Claim up to `limit` pending, active, due runs of `agents`: by priority, then oldest due first. */
+export interface ClaimRuns extends Claimer {
+  readonly kind: "claim_runs";
+  readonly agents: readonly string[];
+  readonly limit: number;
+}
+
+/** Prolong leases. Says of each whether it is still held, and whether a cancel was requested. */
+export interface ExtendLeases extends Claimer {
+  readonly kind: "extend_leases";
+  readonly attempts: readonly AttemptRef[];
+}
+
+export interface LeaseState {
+  readonly runId: string;
+  readonly attempt: number;
+  /** `undefined`: the lease is lost. */
+  readonly run: RunRecord | undefined;
+}
+
+/** Append an attempt's events and, optionally, a mid-run checkpoint. Guard: the attempt's token. */
+export interface RecordProgress {
+  readonly kind: "record_progress";
+  readonly attempt: AttemptRef;
+  readonly events: readonly NewEvent[];
+  readonly checkpoint?: NewCheckpoint;
+}
+
+export type Outcome =
+  | { readonly status: "succeeded"; readonly output: string }
+  | { readonly status: "failed"; readonly error: RunError; readonly counts: "failure" | "none" }
+  | { readonly status: "canceled"; readonly reason: CancelReason };
+
+/**
+ * Settle a run: status, output or error, checkpoint, head, terminal event, release of the mutex, promotion of the next
+ * queued run; all or nothing. A run whose cancel was requested settles as canceled whatever its outcome says.
+ */
+export interface SettleRun {
+  readonly kind: "settle_run";
+  readonly attempt: AttemptRef;
+  readonly outcome: Outcome;
+  /** Events that the attempt emitted and that were not recorded yet. */
+  readonly events: readonly NewEvent[];
+  /** Ignored where the run does not end as succeeded. A thread run without one gets an unchanged final checkpoint. */
+  readonly checkpoint?: NewCheckpoint;
+  /** Id of the unchanged final checkpoint, should one be needed. */
+  readonly finalCheckpointId: string;
+}
+
+/** Give a running run back: it goes on later, keeps the mutex. Guard: the attempt's token. */
+export interface ReleaseRun {
+  readonly kind: "release_run";
+  readonly attempt: AttemptRef;
+  readonly why: "retry" | "shutdown";
+  readonly events: readonly NewEvent[];
+  readonly error?: RunError;
+  /** ms from now. */
+  readonly delay: number;
+  /** Used when a cancel was requested meanwhile: then the run settles instead. */
+  readonly finalCheckpointId: string;
+}
+
+/** Cancel: a waiting run settles at once; a running one gets its signal and a grace period. */
+export interface CancelRun {
+  readonly kind: "cancel_run";
+  readonly runId: string;
+  readonly threadId: string | null;
+  readonly reason: CancelReason;
+  /** ms; default: the run's own. */
+  readonly grace?: number;
+  readonly finalCheckpointId: string;
+}
+
+export interface Canceled {
+  readonly run: RunRecord;
+  /** `settled`: it waited, and is settled now. `requested`: it runs. `late`: it was settled before. */
+  readonly outcome: "settled" | "requested" | "late";
+}
+
+/**
+ * Apply what time has made due to a run: a lost lease, a passed deadline, a passed cancel grace, a delay that is over.
+ * Changes nothing where nothing is due, so anyone may send it at any time.
+ */
+export interface TendRun {
+  readonly kind: "tend_run";
+  readonly runId: string;
+  readonly threadId: string | null;
+  /** Workers that are proved dead: their leases count as expired. */
+  readonly deadWorkers: readonly string[];
+  readonly finalCheckpointId: string;
+}
+
+/** Delete a settled run: its row; a thread keeps the checkpoints, and the events without payload. */
+export interface DeleteRun {
+  readonly kind: "delete_run";
+  readonly runId: string;
+  readonly threadId: string | null;
+}
+
+export interface CreateThread {
+  readonly kind: "create_thread";
+  readonly id: string;
+  readonly title: string | null;
+  readonly metadata: string;
+  readonly values?: NewCheckpoint;
+  readonly ifExists: "fail" | "return";
+}
+
+/** Change title, metadata (a JSON merge patch on the top level: `null` removes, RFC 7396) or the archived mark. */
+export interface UpdateThread {
+  readonly kind: "update_thread";
+  readonly id: string;
+  readonly title?: string | null;
+  readonly metadata?: JsonObject;
+  readonly archived?: boolean;
+  /** Bytes of metadata allowed. */
+  readonly maxMetadata: number;
+}
+
+/** A new thread that shares `from`'s history up to its head: constant time and bytes. */
+export interface CopyThread {
+  readonly kind: "copy_thread";
+  readonly from: string;
+  readonly id: string;
+  readonly title?: string | null;
+  readonly metadata?: string;
+}
+
+/** Delete a thread with its runs, events and checkpoints; unsettled runs are canceled without grace. */
+export interface DeleteThread {
+  readonly kind: "delete_thread";
+  readonly id: string;
+  /** ms that the tombstone stays. */
+  readonly keepTombstone: number;
+}
+
+/** Remove a deleted thread's checkpoints that no copy needs. */
+export interface CollectCheckpoints {
+  readonly kind: "collect_checkpoints";
+  readonly threadId: string;
+}
+
+export type Intent =
+  | AcceptRun
+  | ClaimRuns
+  | ExtendLeases
+  | RecordProgress
+  | SettleRun
+  | ReleaseRun
+  | CancelRun
+  | TendRun
+  | DeleteRun
+  | CreateThread
+  | UpdateThread
+  | CopyThread
+  | DeleteThread
+  | CollectCheckpoints;
+
+/** What each intent answers. */
+export interface IntentValues {
+  readonly accept_run: Accepted;
+  readonly claim_runs: readonly RunRecord[];
+  readonly extend_leases: readonly LeaseState[];
+  readonly record_progress: RunRecord;
+  readonly settle_run: RunRecord;
+  readonly release_run: RunRecord;
+  readonly cancel_run: Canceled;
+  readonly tend_run: RunRecord | undefined;
+  readonly delete_run: undefined;
+  readonly create_thread: ThreadRecord;
+  readonly update_thread: ThreadRecord;
+  readonly copy_thread: ThreadRecord;
+  readonly delete_thread: undefined;
+  readonly collect_checkpoints: undefined;
+}
+
+export type IntentKind = Intent["kind"];
+export type IntentOf<Kind extends IntentKind> = Extract<Intent, { kind: Kind }>;
+
+/**
+ * What a commit changed, as plain data for those who tell others: subscribers, waiters, the dispatcher.
+ */
+export type Effect =
+  | { readonly type: "event"; readonly event: EventRecord }
+  | { readonly type: "run"; readonly run: RunRecord }
+  | { readonly type: "run_deleted"; readonly runId: string }
+  | { readonly type: "claimable" }
+  | { readonly type: "checkpoint"; readonly id: string; readonly kind: CheckpointKind }
+  | { readonly type: "thread"; readonly thread: ThreadRecord; readonly change: "renamed" | "archived" | "updated" }
+  | { readonly type: "thread_deleted"; readonly threadId: string; readonly runIds: readonly string[] }
+  | { readonly type: "collect"; readonly threadId: string };

@@ -1,0 +1,76 @@
+/**
+ * What an intent reads, known beforehand: for storages that lock and load everything in one round trip.
+ * Storages that can read synchronously inside a transaction do not need it.
+ */
+
+import type { Intent } from "./intent.js";
+import type { ClaimQuery, KeyRef } from "../unit-of-work.js";
+
+export interface Needs {
+  /** Thread records to lock, and tombstones of those that are gone. */
+  readonly threads: readonly string[];
+  readonly runs: readonly string[];
+  /** Threads whose active run's record is read. */
+  readonly activeRunsOf: readonly string[];
+  /** Threads whose next queued run may be promoted. */
+  readonly queuesOf: readonly string[];
+  /** Threads of which every unsettled run is read. */
+  readonly unsettledOf: readonly string[];
+  readonly keys: readonly KeyRef[];
+  /** Threads whose head checkpoint, origin and copies are read, with the links where copies exist. */
+  readonly checkpointsOf: readonly string[];
+  readonly claimable?: Omit<ClaimQuery, "now">;
+}
+
+const nothing: Needs = {
+  threads: [],
+  runs: [],
+  activeRunsOf: [],
+  queuesOf: [],
+  unsettledOf: [],
+  keys: [],
+  checkpointsOf: [],
+};
+
+export function needsOf(intent: Intent): Needs {
+  switch (intent.kind) {
+    case "accept_run":
+      return acceptNeeds(intent);
+    case "claim_runs":
+      return { ...nothing, claimable: { agents: intent.agents, limit: intent.limit } };
+    case "extend_leases":
+      return { ...nothing, runs: intent.attempts.map((attempt) => attempt.runId) };
+    case "record_progress":
+    case "settle_run":
+    case "release_run":
+      return runNeeds(intent.attempt.runId, intent.attempt.threadId);
+    case "cancel_run":
+    case "tend_run":
+    case "delete_run":
+      return runNeeds(intent.runId, intent.threadId);
+    case "create_thread":
+    case "update_thread":
+      return { ...nothing, threads: [intent.id] };
+    case "copy_thread":
+      return { ...nothing, threads: [intent.from, intent.id], checkpointsOf: [intent.from] };
+    case "delete_thread":
+      return { ...nothing, threads: [intent.id], unsettledOf: [intent.id], checkpointsOf: [intent.id] };
+    case "collect_checkpoints":
+      return { ...nothing, threads: [intent.threadId], checkpointsOf: [intent.threadId] };
+  }
+}
+
+function acceptNeeds(intent: Extract<Intent, { kind: "accept_run" }>): Needs {
+  const { threadId, agent } = intent.run;
+  const threads = threadId === null ? [] : [threadId];
+  const scope = threadId === null ? "s" : `t:${threadId}`;
+  const keys = intent.idempotency === undefined ? [] : [{ scope, agent, key: intent.idempotency.key }];
+  const needs = { ...nothing, threads, activeRunsOf: threads, keys };
+  if (intent.claim === undefined) return needs;
+  return { ...needs, claimable: { agents: intent.claim.agents, limit: 1 } };
+}
+
+function runNeeds(runId: string, threadId: string | null): Needs {
+  const threads = threadId === null ? [] : [threadId];
+  return { ...nothing, runs: [runId], threads, queuesOf: threads };
+}

@@ -1,0 +1,101 @@
+/**
+ * What time makes due, whoever notices it. All that a dead or sleeping worker left undone is done here:
+ *
+ * | The run is                      | and                        | it                                    |
+ * |---|---|---|
+ * | running                         | its cancel's grace is over | settles as canceled                   |
+ * | running                         | its lease is lost          | goes on later, or fails at the limit  |
+ * | pending                         | its deadline has passed    | settles as failed                     |
+ * | delayed, in a thread            | due                        | takes the thread, or joins its queue  |
+ */
+
+import { isSettled, type RunError, type RunPolicy, type RunRecord } from "../run.js";
+import { maySurviveCrash } from "../retry.js";
+import type { UnitOfWork } from "../unit-of-work.js";
+import { giveBack, requestedCancel } from "./drive-attempt.js";
+import type { Outcome, TendRun } from "./intent.js";
+import { settle } from "./settle.js";
+import { activate, enqueue, leaveQueue, threadOf } from "./thread-mutex.js";
+
+export function tendRun(uow: UnitOfWork, intent: TendRun): RunRecord | undefined {
+  const run = uow.run(intent.runId);
+  if (run === undefined || isSettled(run.status)) return undefined;
+  return run.status === "running" ? tendRunning(uow, run, intent) : tendPending(uow, run, intent);
+}
+
+function tendRunning(uow: UnitOfWork, run: RunRecord, intent: TendRun): RunRecord | undefined {
+  const lost = leaseIsLost(run, uow.now, intent.deadWorkers);
+  const graceIsOver = run.graceUntil !== null && run.graceUntil <= uow.now;
+  if (!lost && !graceIsOver) return undefined;
+  const { finalCheckpointId } = intent;
+  const canceled = requestedCancel(run);
+  if (canceled !== undefined) return settle(uow, run, { outcome: canceled, finalCheckpointId });
+  const crashed = uow.putRun({ ...run, crashes: run.crashes + 1 });
+  const failed = whyItCannotGoOn(uow, crashed);
+  if (failed !== undefined) return settle(uow, crashed, { outcome: failed, finalCheckpointId });
+  return giveBack(uow, crashed, uow.now, { why: "crash" });
+}
+
+/** From when on `tend_run` changes the run, epoch ms, should its worker not die before; `null`: time changes nothing. */
+export function tendAt(run: RunRecord): number | null {
+  if (isSettled(run.status)) return null;
+  if (run.status === "running") return earlier(run.leaseUntil, run.graceUntil);
+  return earlier(run.deadlineAt, isDelayed(run) ? run.availableAt : null);
+}
+
+/** `null`: never. */
+export function earlier(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.min(a, b);
+}
+
+/** A lease is lost when its time is over or its worker is proved dead. */
+export function leaseIsLost(
+  run: Pick<RunRecord, "worker" | "leaseUntil">,
+  now: number,
+  deadWorkers: readonly string[],
+): boolean {
+  if (run.leaseUntil !== null && run.leaseUntil <= now) return true;
+  return run.worker !== null && deadWorkers.includes(run.worker);
+}
+
+function whyItCannotGoOn(uow: UnitOfWork, run: RunRecord): Outcome | undefined {
+  if (deadlinePassed(uow, run)) return deadlineExceeded(run);
+  const { retry } = JSON.parse(run.policy) as RunPolicy;
+  if (maySurviveCrash(retry, run.crashes)) return undefined;
+  const message = `The run lost its worker ${run.crashes} times, which is its limit.`;
+  return failure({ code: "CRASH_LIMIT", message, details: { crashes: run.crashes } });
+}
+
+function tendPending(uow: UnitOfWork, run: RunRecord, intent: TendRun): RunRecord | undefined {
+  const { finalCheckpointId } = intent;
+  if (deadlinePassed(uow, run)) return settle(uow, run, { outcome: deadlineExceeded(run), finalCheckpointId });
+  if (isDelayed(run) && run.availableAt <= uow.now) return fallDue(uow, run);
+  return undefined;
+}
+
+/** In a thread and waiting for its time, not for its turn. */
+export function isDelayed(run: RunRecord): boolean {
+  return run.status === "pending" && !run.active && run.queuePosition === null;
+}
+
+function fallDue(uow: UnitOfWork, run: RunRecord): RunRecord {
+  const threadId = run.threadId as string;
+  if (threadOf(uow, threadId).activeRunId !== null) return enqueue(uow, run);
+  leaveQueue(uow, threadId);
+  uow.tell({ type: "claimable" });
+  return activate(uow, run);
+}
+
+function deadlinePassed(uow: UnitOfWork, run: RunRecord): boolean {
+  return run.deadlineAt !== null && run.deadlineAt <= uow.now;
+}
+
+function deadlineExceeded(run: RunRecord): Outcome {
+  const message = "The run's deadline passed before it was done.";
+  return failure({ code: "DEADLINE_EXCEEDED", message, details: { deadlineAt: run.deadlineAt } });
+}
+
+function failure(error: RunError): Outcome {
+  return { status: "failed", error, counts: "none" };
+}

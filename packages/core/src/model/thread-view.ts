@@ -1,0 +1,43 @@
+/** A thread as users see it. */
+
+import { parseJson } from "./json.js";
+import type { JsonObject } from "./json.js";
+import { threadStatus } from "./thread.js";
+import type { ThreadRecord, ThreadStatus } from "./thread.js";
+
+export interface Thread {
+  readonly id: string;
+  readonly title: string | undefined;
+  readonly metadata: JsonObject;
+  readonly archived: boolean;
+  /** Derived from the active run and the last outcome, never stored. */
+  readonly status: ThreadStatus;
+  readonly activeRunId: string | undefined;
+  /** Runs that wait: queued and delayed. */
+  readonly queueLength: number;
+  /** The agent of the last run that became active. */
+  readonly agent: string | undefined;
+  readonly headCheckpointId: string | undefined;
+  /** The number of the newest event. */
+  readonly lastSeq: number;
+  readonly createdAt: Date;
+  /** Moves with runs, checkpoints and updates; never with deltas. */
+  readonly updatedAt: Date;
+}
+
+export function viewThread(record: ThreadRecord): Thread {
+  return {
+    id: record.id,
+    title: record.title ?? undefined,
+    metadata: parseJson(record.metadata, `metadata of thread ${record.id}`) as JsonObject,
+    archived: record.archived,
+    status: threadStatus(record),
+    activeRunId: record.activeRunId ?? undefined,
+    queueLength: record.queueLength,
+    agent: record.lastAgent ?? undefined,
+    headCheckpointId: record.headCheckpointId ?? undefined,
+    lastSeq: record.lastSeq,
+    createdAt: new Date(record.createdAt),
+    updatedAt: new Date(record.updatedAt),
+  };
+}

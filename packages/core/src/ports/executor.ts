@@ -1,0 +1,60 @@
+/**
+ * Where an attempt runs. The engine claims a run, loads what it needs and hands it to the agent's executor; the
+ * executor runs the agent's code (in this process, a child process, a container) and answers once with what came of it.
+ * It never touches storage: everything goes through the session, which is fenced.
+ */
+
+import type { Json, JsonObject } from "../model/json.js";
+
+export interface Executor {
+  /** For messages: `inline`, `process`, `docker`, … */
+  readonly name: string;
+  /**
+   * Whether a returned subtree may be `===` to one that was handed out (same process). Without identity, returned
+   * values are compared deep.
+   */
+  readonly sharesMemory: boolean;
+  /**
+   * Run one attempt to its end. Rejects with what the agent threw. Should end soon after `signal` aborts; if it does
+   * not, the engine fences the attempt off and goes on without it.
+   */
+  execute(attempt: Attempt, session: AttemptSession): Promise<AttemptResult>;
+  /** Called once when the engine closes. */
+  close?(): Promise<void>;
+}
+
+/** What the agent is given. */
+export interface Attempt {
+  readonly runId: string;
+  readonly threadId: string | null;
+  readonly lineageId: string;
+  /** The agent's definition, as the host registered it. */
+  readonly agent: { readonly name: string };
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  /** Already parsed by the agent's schema. */
+  readonly input: unknown;
+  /** As accepted: for executors that pass it on as JSON. */
+  readonly inputJson: Json;
+  readonly config: unknown;
+  readonly metadata: JsonObject;
+  /** Deep-frozen. */
+  readonly values: JsonObject;
+  /** Aborts on cancel, timeout, deadline, lost lease and shutdown; `reason` is a HeddleError that says which. */
+  readonly signal: AbortSignal;
+}
+
+/** What the agent may do meanwhile. After the attempt's end or fence every call rejects with `LEASE_LOST`. */
+export interface AttemptSession {
+  /** Append a durable event; resolves when it is committed. */
+  emit(type: string, payload: unknown): Promise<void>;
+  /** Send a transient frame to whoever listens now. */
+  delta(type: string, payload: unknown, options?: { readonly messageId?: string }): void;
+  /** Write a mid-run checkpoint; resolves with the new values when it is committed. */
+  checkpoint(values: Readonly<Record<string, unknown>>): Promise<JsonObject>;
+}
+
+export interface AttemptResult {
+  readonly output?: unknown;
+  readonly values?: Readonly<Record<string, unknown>> | undefined;
+}

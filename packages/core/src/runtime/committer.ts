@@ -1,0 +1,84 @@
+/**
+ * Group commit: what concurrent runs want to write at the same time shares one transaction.
+ *
+ * Intents queue up while a commit is under way or for one turn of the event loop; then all that wait go to the storage
+ * in one call. Answers, and the effects that others are told of, follow only when that call has returned.
+ */
+
+import { HeddleError } from "../errors.js";
+import type { Effect, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
+import type { Clock } from "../ports/clock.js";
+import type { IntentResult, Storage } from "../ports/storage.js";
+
+/** Intents of one commit: bounds how long one transaction holds the storage. */
+const largestBatch = 512;
+
+interface Waiting {
+  readonly intent: Intent;
+  resolve(value: IntentValues[IntentKind]): void;
+  reject(error: unknown): void;
+}
+
+export class Committer {
+  readonly #storage: Storage;
+  readonly #clock: Clock;
+  readonly #tell: (effects: readonly Effect[]) => void;
+  #waiting: Waiting[] = [];
+  #flushing: Promise<void> | undefined;
+
+  /** @param tell is called with the effects of each commit, before those who asked for it are answered */
+  constructor(storage: Storage, clock: Clock, tell: (effects: readonly Effect[]) => void) {
+    this.#storage = storage;
+    this.#clock = clock;
+    this.#tell = tell;
+  }
+
+  commit<Kind extends IntentKind>(intent: IntentOf<Kind>): Promise<IntentValues[Kind]> {
+    const answer = new Promise<IntentValues[IntentKind]>((resolve, reject) => {
+      this.#waiting.push({ intent, resolve, reject });
+    });
+    this.#flushing ??= this.#flush();
+    return answer as Promise<IntentValues[Kind]>;
+  }
+
+  /** Is anything on its way to the storage? */
+  get busy(): boolean {
+    return this.#flushing !== undefined;
+  }
+
+  /** Resolves when nothing is on its way any more. */
+  async drain(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await this.#clock.turn();
+      const batch = this.#waiting.splice(0, largestBatch);
+      await this.#commitBatch(batch);
+    }
+    this.#flushing = undefined;
+  }
+
+  async #commitBatch(batch: readonly Waiting[]): Promise<void> {
+    let results: readonly IntentResult[];
+    try {
+      results = await this.#storage.commit(batch.map((waiting) => waiting.intent));
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(asStorageError(error));
+      return;
+    }
+    for (const result of results) if (result.ok) this.#tell(result.effects);
+    batch.forEach((waiting, index) => {
+      const result = results[index];
+      if (result?.ok) waiting.resolve(result.value);
+      else waiting.reject(result?.error ?? asStorageError(new Error("no result")));
+    });
+  }
+}
+
+/** Storages throw typed errors; anything else is a fault that is at least named as one. */
+export function asStorageError(error: unknown): HeddleError {
+  if (HeddleError.is(error)) return error;
+  return new HeddleError("STORAGE_ERROR", `The storage failed: ${String(error)}`, { cause: error });
+}

@@ -1,0 +1,53 @@
+/** Fans frames out to the subscribers of this process. Knows streams and sinks, nothing of storage. */
+
+import type { DeltaFrame, EventRecord, ThreadChangeFrame } from "../model/event.js";
+
+export type LiveFrame =
+  | { readonly kind: "record"; readonly event: EventRecord }
+  | DeltaFrame
+  | ThreadChangeFrame;
+
+export interface FrameSink {
+  push(frame: LiveFrame): void;
+  /** Another process may have written: the storage knows more. */
+  stale(): void;
+  /** The stream ends here. */
+  end(): void;
+}
+
+export class FrameHub {
+  readonly #sinks = new Map<string, Set<FrameSink>>();
+
+  /** Returns its undo. */
+  subscribe(stream: string, sink: FrameSink): () => void {
+    const sinks = this.#sinks.get(stream) ?? new Set();
+    this.#sinks.set(stream, sinks.add(sink));
+    return () => {
+      sinks.delete(sink);
+      if (sinks.size === 0 && this.#sinks.get(stream) === sinks) this.#sinks.delete(stream);
+    };
+  }
+
+  publish(stream: string, frame: LiveFrame): void {
+    const sinks = this.#sinks.get(stream);
+    if (sinks === undefined) return;
+    for (const sink of [...sinks]) sink.push(frame);
+  }
+
+  end(stream: string): void {
+    for (const sink of [...(this.#sinks.get(stream) ?? [])]) sink.end();
+  }
+
+  endAll(): void {
+    for (const stream of this.streams()) this.end(stream);
+  }
+
+  staleAll(): void {
+    for (const sinks of this.#sinks.values()) for (const sink of sinks) sink.stale();
+  }
+
+  /** The streams that somebody listens to. */
+  streams(): string[] {
+    return [...this.#sinks.keys()];
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * One reader of one stream: passes from stored to live events without seam or gap.
+ *
+ * It listens before it reads. `cursor` is the last number it has dealt with; a live event is delivered only when it is
+ * the next one, otherwise what lies between is read from the storage first, and what was seen before is skipped. So
+ * every event comes once and in order, whatever process wrote it and whenever the hint came. Deltas are passed on
+ * between the events they arrived between.
+ *
+ * A slow reader is bounded: too many deltas are dropped and a `dropped` frame says how many; too many events are let go
+ * here and read from the storage when the reader gets there.
+ */
+
+import { isTerminalEvent } from "../model/event.js";
+import type { DeltaFrame, DroppedFrame, EventFrame, EventRecord, ThreadChangeFrame } from "../model/event.js";
+import { parseJson } from "../model/json.js";
+import type { EventReader } from "../ports/storage.js";
+import type { FrameSink, LiveFrame } from "./frame-hub.js";
+
+const pageSize = 500;
+const bufferedEvents = 1_000;
+
+export interface SubscriptionOptions {
+  readonly stream: string;
+  /** Deliver what is numbered above this. */
+  readonly after: number;
+  /** Only this run's events and deltas; the stream then ends with the run. */
+  readonly runId?: string;
+  /** Deltas that wait for the reader before they are dropped. */
+  readonly bufferedDeltas: number;
+}
+
+type Buffered = LiveFrame | { readonly kind: "dropped"; count: number };
+export type StreamFrame = EventFrame | DeltaFrame | DroppedFrame | ThreadChangeFrame;
+
+export class Subscription implements FrameSink {
+  readonly #events: EventReader;
+  readonly #options: SubscriptionOptions;
+  #buffer: Buffered[] = [];
+  #head = 0;
+  #deltas = 0;
+  #records = 0;
+  #cursor: number;
+  #stale = true;
+  #ended = false;
+  #done = false;
+  #wake: (() => void) | undefined;
+
+  constructor(events: EventReader, options: SubscriptionOptions) {
+    this.#events = events;
+    this.#options = options;
+    this.#cursor = options.after;
+  }
+
+  push(frame: LiveFrame): void {
+    if (this.#ended || !this.#wants(frame)) return;
+    if (frame.kind === "delta") this.#pushDelta(frame);
+    else if (frame.kind === "record") this.#pushRecord(frame);
+    else this.#buffer.push(frame);
+    this.#wakeUp();
+  }
+
+  stale(): void {
+    this.#stale = true;
+    this.#wakeUp();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wakeUp();
+  }
+
+  async *frames(): AsyncGenerator<StreamFrame, void, undefined> {
+    while (!this.#done) {
+      if (this.#stale) {
+        this.#stale = false;
+        yield* this.#stored(Number.POSITIVE_INFINITY);
+        continue;
+      }
+      const next = this.#shift();
+      if (next !== undefined) yield* this.#deliver(next);
+      else if (this.#ended) return;
+      else await this.#sleep();
+    }
+  }
+
+  async *#deliver(next: Buffered): AsyncGenerator<StreamFrame, void, undefined> {
+    if (next.kind !== "record") {
+      yield next;
+      return;
+    }
+    const { event } = next;
+    if (event.seq <= this.#cursor) return;
+    if (event.seq > this.#cursor + 1) yield* this.#stored(event.seq - 1);
+    if (this.#done) return;
+    yield* this.#passOn(event);
+  }
+
+  *#passOn(event: EventRecord): Generator<EventFrame, void, undefined> {
+    this.#cursor = event.seq;
+    const { runId } = this.#options;
+    if (runId !== undefined && event.runId !== runId) return;
+    if (runId !== undefined && isTerminalEvent(event.type)) this.#done = true;
+    yield frameOf(event);
+  }
+
+  /** Everything stored behind the cursor, up to `last`. */
+  async *#stored(last: number): AsyncGenerator<EventFrame, void, undefined> {
+    const { stream, runId } = this.#options;
+    const filter = runId === undefined ? {} : { runId };
+    for (;;) {
+      const page = await this.#events.read({ stream, after: this.#cursor, limit: pageSize, ...filter });
+      for (const event of page) {
+        if (event.seq > last) return;
+        yield* this.#passOn(event);
+        if (this.#done) return;
+      }
+      if (page.length < pageSize) return;
+    }
+  }
+
+  #wants(frame: LiveFrame): boolean {
+    const { runId } = this.#options;
+    if (runId === undefined || frame.kind === "record") return true;
+    return frame.kind === "delta" && frame.runId === runId;
+  }
+
+  #pushDelta(frame: DeltaFrame): void {
+    if (this.#deltas < this.#options.bufferedDeltas) {
+      this.#deltas++;
+      this.#buffer.push(frame);
+      return;
+    }
+    const last = this.#buffer.at(-1);
+    if (last?.kind === "dropped") last.count++;
+    else this.#buffer.push({ kind: "dropped", count: 1 });
+  }
+
+  #pushRecord(frame: Extract<LiveFrame, { kind: "record" }>): void {
+    if (this.#records >= bufferedEvents) {
+      this.#buffer = this.#buffer.slice(this.#head).filter((waiting) => waiting.kind !== "record");
+      this.#head = 0;
+      this.#records = 0;
+      this.#stale = true;
+      return;
+    }
+    this.#records++;
+    this.#buffer.push(frame);
+  }
+
+  #shift(): Buffered | undefined {
+    const next = this.#buffer[this.#head];
+    if (next === undefined) {
+      this.#buffer = [];
+      this.#head = 0;
+      return undefined;
+    }
+    this.#head++;
+    if (next.kind === "delta") this.#deltas--;
+    if (next.kind === "record") this.#records--;
+    if (this.#head > 1_024) {
+      this.#buffer = this.#buffer.slice(this.#head);
+      this.#head = 0;
+    }
+    return next;
+  }
+
+  #sleep(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #wakeUp(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+}
+
+export function frameOf(event: EventRecord): EventFrame {
+  return {
+    kind: "event",
+    seq: event.seq,
+    runId: event.runId,
+    attempt: event.attempt,
+    rolloutId: String(event.rollout).padStart(3, "0"),
+    type: event.type,
+    payload: event.payload === null ? null : parseJson(event.payload, `event ${event.seq} of ${event.stream}`),
+    createdAt: new Date(event.createdAt),
+  };
+}

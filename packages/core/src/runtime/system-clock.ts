@@ -1,0 +1,21 @@
+/** The machine's own time. The only file of the library that reads it. */
+
+import type { Clock } from "../ports/clock.js";
+
+/** Node's timers overflow above this, ms: a longer wait is taken in legs. */
+const longestTimer = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  setTimer(delay, fire, purpose) {
+    let timer: NodeJS.Timeout;
+    const leg = (left: number): void => {
+      const wait = Math.min(Math.max(left, 0), longestTimer);
+      timer = setTimeout(() => (left > wait ? leg(left - wait) : fire()), wait);
+      if (purpose === "upkeep") timer.unref();
+    };
+    leg(delay);
+    return () => clearTimeout(timer);
+  },
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
+};

@@ -1,0 +1,192 @@
+/**
+ * Reads everything that a storage holds and asserts what DESIGN section 3 promises of it. For quiet moments: what is
+ * read while others commit is not one moment's truth.
+ */
+
+import assert from "node:assert/strict";
+import { isTerminalEvent, streamOf, terminalEvents, threadStream, type EventRecord } from "../model/event.js";
+import type { CheckpointHead } from "../model/checkpoint.js";
+import { isSettled, type RunRecord } from "../model/run.js";
+import type { ThreadRecord } from "../model/thread.js";
+import type { Storage } from "../ports/storage.js";
+
+/** All that was read, for a later check that what must not change did not. */
+export interface StorageSnapshot {
+  readonly runs: ReadonlyMap<string, RunRecord>;
+  readonly threads: ReadonlyMap<string, ThreadRecord>;
+  readonly events: ReadonlyMap<string, readonly EventRecord[]>;
+}
+
+/**
+ * @param earlier what an earlier check returned: settled runs, given numbers and attempts are compared with it
+ * @throws AssertionError naming the run or thread that breaks an invariant
+ */
+export async function checkInvariants(storage: Storage, earlier?: StorageSnapshot): Promise<StorageSnapshot> {
+  const snapshot = await readStorage(storage);
+  for (const run of snapshot.runs.values()) {
+    checkFields(run);
+    checkPlace(run, snapshot);
+    checkRunEvents(run, snapshot);
+  }
+  for (const thread of snapshot.threads.values()) {
+    checkThread(thread, runsOf(thread, snapshot));
+    checkLog(threadStream(thread.id), snapshot);
+    await checkHistory(storage, thread, runsOf(thread, snapshot));
+  }
+  if (earlier !== undefined) checkUnchanged(earlier, snapshot);
+  return snapshot;
+}
+
+/** Everything that can be listed, with all events. */
+export async function readStorage(storage: Storage): Promise<StorageSnapshot> {
+  const runs = await readPages((page) => storage.runs.list({ ...page, sortBy: "createdAt" }));
+  const threads = await readPages((page) => storage.threads.list({ ...page, sortBy: "createdAt" }));
+  const streams = new Set([...threads.map(({ id }) => threadStream(id)), ...runs.map(streamOf)]);
+  const events = new Map<string, readonly EventRecord[]>();
+  for (const stream of streams) events.set(stream, await readStream(storage, stream));
+  return { runs: byId(runs), threads: byId(threads), events };
+}
+
+type AnyPage = {
+  readonly limit: number;
+  readonly order: "asc";
+  readonly after?: { readonly value: number; readonly id: string };
+};
+
+async function readPages<Row extends { readonly id: string; readonly createdAt: number }>(
+  list: (page: AnyPage) => Promise<readonly Row[]>,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (;;) {
+    const last = rows.at(-1);
+    const after = last && { value: last.createdAt, id: last.id };
+    const page = await list({ limit: 500, order: "asc", ...(after && { after }) });
+    if (page.length === 0) return rows;
+    rows.push(...page);
+  }
+}
+
+async function readStream(storage: Storage, stream: string): Promise<EventRecord[]> {
+  const events: EventRecord[] = [];
+  for (;;) {
+    const page = await storage.events.read({ stream, after: events.at(-1)?.seq ?? 0, limit: 500 });
+    if (page.length === 0) return events;
+    events.push(...page);
+  }
+}
+
+function byId<Row extends { readonly id: string }>(rows: readonly Row[]): Map<string, Row> {
+  const map = new Map(rows.map((row) => [row.id, row]));
+  assert.equal(map.size, rows.length, "paging showed a row twice");
+  return map;
+}
+
+function runsOf(thread: ThreadRecord, { runs }: StorageSnapshot): RunRecord[] {
+  return [...runs.values()].filter((run) => run.threadId === thread.id);
+}
+
+/** Each status carries only its own fields. */
+function checkFields(run: RunRecord): void {
+  const is = (holds: boolean, what: string): void => assert.ok(holds, `run ${run.id} is ${run.status}, but ${what}`);
+  const settled = isSettled(run.status);
+  const running = run.status === "running";
+  is((run.settledAt !== null) === settled, `settledAt is ${run.settledAt}`);
+  is((run.output !== null) === (run.status === "succeeded"), `output is ${run.output}`);
+  is((run.error !== null) === (run.status === "failed"), `error is ${run.error}`);
+  is((run.worker !== null) === running, `worker is ${run.worker}`);
+  is((run.leaseUntil !== null) === running, `leaseUntil is ${run.leaseUntil}`);
+  is(!running || run.attempt > 0, "it has no attempt");
+  is((run.startedAt !== null) === run.attempt > 0, `startedAt is ${run.startedAt} at attempt ${run.attempt}`);
+  is(run.failures + run.crashes <= run.attempt, "it failed more often than it was tried");
+  is(run.status !== "canceled" || run.cancelReason !== null, "has no reason");
+  is(run.status !== "pending" || run.cancelRequestedAt === null, "a cancel is requested");
+  is((run.graceUntil !== null) === (running && run.cancelRequestedAt !== null), `graceUntil is ${run.graceUntil}`);
+}
+
+/** Where the run stands: active, queued, delayed or settled. */
+function checkPlace(run: RunRecord, { threads }: StorageSnapshot): void {
+  const is = (holds: boolean, what: string): void => assert.ok(holds, `run ${run.id} (${run.status}) ${what}`);
+  if (isSettled(run.status)) is(!run.active && run.queuePosition === null, "is settled and has a place");
+  if (run.status === "running") is(run.active, "is running and not active");
+  if (run.active) is(run.queuePosition === null, "is active and queued");
+  if (run.threadId === null) is(run.active !== isSettled(run.status), "is stateless and waits for a thread");
+  else is(threads.has(run.threadId), `is of thread ${run.threadId}, which is gone`);
+}
+
+/** Exactly one terminal event, the last; none before the run is settled. */
+function checkRunEvents(run: RunRecord, { events }: StorageSnapshot): void {
+  const stream = streamOf(run);
+  const own = (events.get(stream) ?? []).filter((event) => event.runId === run.id);
+  assert.equal(own[0]?.seq ?? 0, run.firstSeq, `run ${run.id}: firstSeq`);
+  assert.equal(own.at(-1)?.seq ?? 0, run.lastSeq, `run ${run.id}: lastSeq`);
+  const terminal = own.filter((event) => isTerminalEvent(event.type));
+  const expected = isSettled(run.status) ? [terminalEvents[run.status]] : [];
+  assert.deepEqual(terminal.map(({ type }) => type), expected, `run ${run.id}: terminal events`);
+  if (expected.length > 0) assert.equal(terminal[0], own.at(-1), `run ${run.id}: events behind the terminal one`);
+  if (run.threadId === null) assert.deepEqual(own.map(({ seq }) => seq), own.map((_, index) => index + 1));
+  if (run.status === "succeeded") assert.equal(terminal[0]?.payload, `{"output":${run.output}}`);
+}
+
+function checkThread(thread: ThreadRecord, runs: readonly RunRecord[]): void {
+  const active = runs.filter((run) => run.active).map(({ id }) => id);
+  assert.deepEqual(active, thread.activeRunId === null ? [] : [thread.activeRunId], `thread ${thread.id}: active runs`);
+  const waiting = runs.filter((run) => run.status === "pending" && !run.active);
+  assert.equal(waiting.length, thread.queueLength, `thread ${thread.id}: queueLength`);
+  const places = waiting.flatMap((run) => run.queuePosition ?? []);
+  assert.equal(new Set(places).size, places.length, `thread ${thread.id}: two runs have one place`);
+  for (const place of places) assert.ok(place > thread.queueFront && place < thread.queueTail, `thread ${thread.id}: place ${place}`);
+  if (active.length === 0) assert.deepEqual(places, [], `thread ${thread.id} is idle and runs are queued`);
+  const holder = runs.find((run) => run.active);
+  if (holder !== undefined) assert.equal(thread.headCheckpointId, holder.headCheckpointId, `thread ${thread.id}: head`);
+}
+
+/** Numbers without gap, up to the last that was given out. */
+function checkLog(stream: string, { events, threads }: StorageSnapshot): void {
+  const log = events.get(stream) ?? [];
+  const thread = threads.get(stream.slice(2));
+  const first = log[0]?.seq ?? 1;
+  assert.deepEqual(log.map(({ seq }) => seq), log.map((_, index) => first + index), `stream ${stream} has gaps`);
+  if (log.length > 0) assert.equal(log.at(-1)?.seq, thread?.lastSeq, `stream ${stream}: lastSeq`);
+}
+
+/** The head's ancestors are all there, and each run that settled while active left exactly one final checkpoint. */
+async function checkHistory(storage: Storage, thread: ThreadRecord, runs: readonly RunRecord[]): Promise<void> {
+  const { headCheckpointId } = thread;
+  const history = headCheckpointId === null ? [] : await storage.checkpoints.history(headCheckpointId, 1_000_000);
+  assert.equal(history[0]?.id ?? null, headCheckpointId, `thread ${thread.id}: the head is gone`);
+  assert.equal(history.at(-1)?.parentId ?? null, null, `thread ${thread.id}: an ancestor of the head is gone`);
+  for (const run of runs) checkFinal(run, history);
+  const head = history[0];
+  const last = runs.find((run) => run.id === head?.runId);
+  if (thread.activeRunId !== null || head?.kind !== "final" || last === undefined) return;
+  assert.equal(last.status, thread.lastOutcome, `thread ${thread.id}: lastOutcome`);
+}
+
+function checkFinal(run: RunRecord, history: readonly CheckpointHead[]): void {
+  const finals = history.filter((checkpoint) => checkpoint.kind === "final" && checkpoint.runId === run.id);
+  // A run that waited until it settled never got a base or wrote anything.
+  const wasActive = isSettled(run.status) && run.headCheckpointId !== null;
+  if (run.attempt > 0 && isSettled(run.status)) assert.ok(wasActive, `run ${run.id} ran and left no checkpoint`);
+  assert.deepEqual(finals.map(({ id }) => id), wasActive ? [run.headCheckpointId] : [], `run ${run.id}: final checkpoints`);
+}
+
+function checkUnchanged(earlier: StorageSnapshot, now: StorageSnapshot): void {
+  for (const before of earlier.runs.values()) {
+    const after = now.runs.get(before.id);
+    if (after === undefined) continue;
+    assert.ok(after.attempt >= before.attempt, `run ${before.id}: its attempts went back`);
+    if (isSettled(before.status)) assert.deepEqual(after, before, `settled run ${before.id} changed`);
+  }
+  for (const [stream, before] of earlier.events) checkNumbers(before, now.events.get(stream) ?? []);
+}
+
+/** A number means one event for ever; only its payload may go. */
+function checkNumbers(before: readonly EventRecord[], now: readonly EventRecord[]): void {
+  const known = new Map(before.map((event) => [event.seq, event]));
+  for (const event of now) {
+    const same = known.get(event.seq);
+    if (same === undefined) continue;
+    assert.deepEqual({ ...event, payload: null }, { ...same, payload: null }, `event ${event.stream}#${event.seq} changed`);
+    if (event.payload !== null) assert.equal(event.payload, same.payload);
+  }
+}

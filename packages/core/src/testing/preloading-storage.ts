@@ -1,0 +1,93 @@
+/**
+ * A memory storage that reads as a database does that loads everything in one round trip: only what `needsOf` named
+ * beforehand, and what that leads to. Any suite that passes on it proves that the needs are complete.
+ */
+
+import { MemoryDatabase, MemoryStorage } from "../adapters/memory-storage.js";
+import type { Intent } from "../model/intents/intent.js";
+import { needsOf } from "../model/intents/needs.js";
+import type { RunRecord } from "../model/run.js";
+import { keyId, type RecordReader } from "../model/unit-of-work.js";
+import type { Storage } from "../ports/storage.js";
+
+export function preloadingStorage(): Storage<undefined> {
+  return new MemoryStorage(new MemoryDatabase(), onlyNeeds);
+}
+
+/** `records`, refusing what the intents did not say they would read. */
+export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): RecordReader {
+  const may = allowed(intents);
+  const must = (isAllowed: boolean, what: string): void => {
+    if (!isAllowed) throw new Error(`${intents.map(({ kind }) => kind).join(", ")} did not need ${what}`);
+  };
+  const reveal = (runs: readonly RunRecord[]): readonly RunRecord[] => {
+    for (const run of runs) may.runs.add(run.id);
+    return runs;
+  };
+  return {
+    thread(id) {
+      must(may.threads.has(id), `thread ${id}`);
+      const thread = records.thread(id);
+      if (thread?.activeRunId != null && may.activeRunsOf.has(id)) may.runs.add(thread.activeRunId);
+      if (thread?.headCheckpointId != null && may.checkpointsOf.has(id)) may.checkpoints.add(thread.headCheckpointId);
+      return thread;
+    },
+    tombstone(threadId) {
+      must(may.threads.has(threadId), `the tombstone of ${threadId}`);
+      return records.tombstone(threadId);
+    },
+    run(id) {
+      must(may.runs.has(id), `run ${id}`);
+      return records.run(id);
+    },
+    queue(threadId, limit) {
+      must(may.queuesOf.has(threadId), `the queue of ${threadId}`);
+      return reveal(records.queue(threadId, limit));
+    },
+    unsettledRuns(threadId) {
+      must(may.unsettledOf.has(threadId), `the unsettled runs of ${threadId}`);
+      return reveal(records.unsettledRuns(threadId));
+    },
+    claimable(query) {
+      must(may.claimable.has(query.agents.join()), `the claimable runs of ${query.agents.join()}`);
+      return reveal(records.claimable(query));
+    },
+    key(ref) {
+      must(may.keys.has(keyId(ref)), `key ${keyId(ref)}`);
+      const key = records.key(ref);
+      if (key !== undefined) may.runs.add(key.runId);
+      return key;
+    },
+    checkpoint(id) {
+      must(may.checkpoints.has(id), `checkpoint ${id}`);
+      return records.checkpoint(id);
+    },
+    origin(threadId) {
+      must(may.checkpointsOf.has(threadId), `the origin of ${threadId}`);
+      return records.origin(threadId);
+    },
+    originsFrom(ownerId) {
+      must(may.checkpointsOf.has(ownerId), `the copies of ${ownerId}`);
+      return records.originsFrom(ownerId);
+    },
+    checkpointLinks(threadId) {
+      must(may.checkpointsOf.has(threadId), `the checkpoints of ${threadId}`);
+      return records.checkpointLinks(threadId);
+    },
+  };
+}
+
+function allowed(intents: readonly Intent[]) {
+  const needs = intents.map(needsOf);
+  return {
+    threads: new Set(needs.flatMap((need) => need.threads)),
+    runs: new Set(needs.flatMap((need) => need.runs)),
+    activeRunsOf: new Set(needs.flatMap((need) => need.activeRunsOf)),
+    queuesOf: new Set(needs.flatMap((need) => need.queuesOf)),
+    unsettledOf: new Set(needs.flatMap((need) => need.unsettledOf)),
+    checkpointsOf: new Set(needs.flatMap((need) => need.checkpointsOf)),
+    keys: new Set(needs.flatMap((need) => need.keys.map(keyId))),
+    claimable: new Set(needs.flatMap((need) => (need.claimable ? [need.claimable.agents.join()] : []))),
+    checkpoints: new Set<string>(),
+  };
+}

@@ -1,0 +1,21 @@
+/** What differs between databases, as data and small functions: shared code never asks which database it is. */
+
+import type { ColumnDataType, DialectAdapter, Expression, QueryCompiler, ReferenceExpression, SqlBool } from "kysely";
+import type { HeddleTables } from "./schema.js";
+
+export interface SqlDialect {
+  createAdapter(): DialectAdapter;
+  createQueryCompiler(): QueryCompiler;
+
+  /** Text in binary order, as ids and whatever is sorted must be. */
+  readonly keyText: ColumnDataType | Expression<string>;
+  /** Appended to `create table` where rows are short and only found by their key: the key then holds the row. */
+  readonly clusteredTable: Expression<unknown> | undefined;
+  /** `for update` on what a transaction may change. Unneeded where one transaction writes at a time. */
+  readonly locksRows: boolean;
+
+  /** Has the JSON object in `column` exactly this scalar under `key`? 1, "1" and true are three values. */
+  metadataHas(column: MetadataColumn, key: string, value: string | number | boolean): Expression<SqlBool>;
+}
+
+export type MetadataColumn = ReferenceExpression<HeddleTables, "heddle_runs" | "heddle_threads"> & string;

@@ -1,0 +1,62 @@
+/** Walks up the tree of checkpoints. The walk carries ids only; bodies are joined to what it found. */
+
+import type { CheckpointHead, CheckpointRecord } from "@heddle/core/storage";
+import { sql } from "kysely";
+import { checkpointHeadColumns, selection } from "../columns.js";
+import type { QueryBuilder } from "../query-builder.js";
+import { template } from "../template.js";
+
+export type ByChain = { readonly id: string; readonly since: string | undefined };
+export type ByHistory = { readonly id: string; readonly limit: number };
+export type ChainRow = Pick<CheckpointRecord, "id" | "encoding" | "body" | "valuesBytes" | "parentId">;
+
+export function checkpointQueries(db: QueryBuilder) {
+  return {
+    /** Oldest first, from the nearest snapshot, the root, or behind `since`. */
+    chain: template<ByChain, ChainRow>((param) =>
+      db
+        .withRecursive("walk", (walk) =>
+          walk
+            .selectFrom("heddle_checkpoints as c")
+            .select(["c.id", "c.parent_id", "c.encoding", sql<number>`0`.as("depth")])
+            .where("c.id", "=", param(({ id }) => id))
+            .where("c.id", "is distinct from", param(({ since }) => since ?? null))
+            .unionAll((union) =>
+              union
+                .selectFrom("walk as w")
+                .innerJoin("heddle_checkpoints as c", "c.id", "w.parent_id")
+                .select(["c.id", "c.parent_id", "c.encoding", sql<number>`w.depth + 1`.as("depth")])
+                .where("w.encoding", "!=", sql.lit("snapshot" as const))
+                .where("c.id", "is distinct from", param(({ since }) => since ?? null)),
+            ),
+        )
+        .selectFrom("walk as w")
+        .innerJoin("heddle_checkpoints as c", "c.id", "w.id")
+        .select(["c.id", "c.encoding", "c.body", "c.values_bytes as valuesBytes", "c.parent_id as parentId"])
+        .orderBy("w.depth", "desc"),
+    ),
+    /** Newest first. */
+    history: template<ByHistory, CheckpointHead>((param) =>
+      db
+        .withRecursive("walk", (walk) =>
+          walk
+            .selectFrom("heddle_checkpoints as c")
+            .select(["c.id", "c.parent_id", sql<number>`1`.as("depth")])
+            .where("c.id", "=", param(({ id }) => id))
+            .unionAll((union) =>
+              union
+                .selectFrom("walk as w")
+                .innerJoin("heddle_checkpoints as c", "c.id", "w.parent_id")
+                .select(["c.id", "c.parent_id", sql<number>`w.depth + 1`.as("depth")])
+                .where("w.depth", "<", param(({ limit }) => limit)),
+            ),
+        )
+        .selectFrom("walk as w")
+        .innerJoin("heddle_checkpoints as c", "c.id", "w.id")
+        .select(selection(checkpointHeadColumns).map((column) => `c.${column}` as const))
+        .select(sql<number>`coalesce(octet_length(c.body), 0)`.as("bodyBytes"))
+        .orderBy("w.depth")
+        .$castTo<CheckpointHead>(),
+    ),
+  };
+}

@@ -1,0 +1,22 @@
+import type { SqlDialect } from "../dialect.js";
+import type { QueryBuilder } from "../query-builder.js";
+import { checkpointQueries } from "./checkpoint-queries.js";
+import { eventQueries } from "./event-queries.js";
+import { recordQueries } from "./record-queries.js";
+import { removalQueries } from "./removal-queries.js";
+import { workQueries } from "./work-queries.js";
+import { writeQueries } from "./write-queries.js";
+
+/** Every statement with a fixed text, compiled. Lists, whose text depends on their filter, are in `list-queries.ts`. */
+export type Queries = ReturnType<typeof createQueries>;
+
+export function createQueries(db: QueryBuilder, dialect: SqlDialect) {
+  return {
+    ...recordQueries(db, dialect),
+    ...writeQueries(db),
+    ...removalQueries(db),
+    ...checkpointQueries(db),
+    ...eventQueries(db),
+    ...workQueries(db),
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * What a unit of work reads, one query per method of `RecordReader`. Where a database locks rows, these queries lock
+ * what they read.
+ *
+ * Conditions of partial indexes are literals: a database picks such an index only where it can see that it fits.
+ */
+
+import type { CheckpointHead, CheckpointLink, ClaimQuery, KeyRecord, KeyRef } from "@heddle/core/storage";
+import type { OriginRecord, TombstoneRecord } from "@heddle/core/storage";
+import { sql } from "kysely";
+import {
+  checkpointHeadColumns,
+  keyColumns,
+  originColumns,
+  runColumns,
+  selection,
+  threadColumns,
+  tombstoneColumns,
+} from "../columns.js";
+import type { SqlDialect } from "../dialect.js";
+import type { QueryBuilder } from "../query-builder.js";
+import type { RunRow, ThreadRow } from "../rows.js";
+import { paramList, template, templatePerCount } from "../template.js";
+import type { Param } from "../template.js";
+
+export type ById = { readonly id: string };
+export type ByThread = { readonly threadId: string };
+export type ByOwner = { readonly ownerId: string };
+export type ByQueue = { readonly threadId: string; readonly limit: number };
+
+export function recordQueries(db: QueryBuilder, dialect: SqlDialect) {
+  return { ...threadQueries(db, dialect), ...runQueries(db, dialect), ...checkpointQueries(db), ...keyQueries(db) };
+}
+
+function threadQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
+  return {
+    thread: template<ById, ThreadRow>((param) =>
+      db
+        .selectFrom("heddle_threads")
+        .select(selection(threadColumns))
+        .where("id", "=", param(({ id }) => id))
+        .$if(locksRows, (query) => query.forUpdate())
+        .$castTo<ThreadRow>(),
+    ),
+    tombstone: template<ByThread, TombstoneRecord>((param) =>
+      db
+        .selectFrom("heddle_tombstones")
+        .select(selection(tombstoneColumns))
+        .where("thread_id", "=", param(({ threadId }) => threadId))
+        .$castTo<TombstoneRecord>(),
+    ),
+  };
+}
+
+function runQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
+  const runs = db.selectFrom("heddle_runs").select(selection(runColumns));
+  return {
+    run: template<ById, RunRow>((param) =>
+      runs
+        .where("id", "=", param(({ id }) => id))
+        .$if(locksRows, (query) => query.forUpdate())
+        .$castTo<RunRow>(),
+    ),
+    queue: template<ByQueue, RunRow>((param) =>
+      runs
+        .where("thread_id", "=", param(({ threadId }) => threadId))
+        .where("queue_position", "is not", null)
+        .orderBy("queue_position")
+        .limit(param(({ limit }) => limit))
+        .$if(locksRows, (query) => query.forUpdate())
+        .$castTo<RunRow>(),
+    ),
+    unsettledRuns: template<ByThread, RunRow>((param) =>
+      runs
+        .where("thread_id", "=", param(({ threadId }) => threadId))
+        .where("status", "in", [sql.lit("pending" as const), sql.lit("running" as const)])
+        .$if(locksRows, (query) => query.forUpdate())
+        .$castTo<RunRow>(),
+    ),
+    claimable: templatePerCount((agents) =>
+      template((param: Param<ClaimQuery>) =>
+        runs
+          .where("status", "=", sql.lit("pending" as const))
+          .where("active", "=", sql.lit(1 as const))
+          .where("available_at", "<=", param(({ now }) => now))
+          .where("agent", "in", paramList(param, agents, (query) => query.agents))
+          .orderBy("priority", "desc")
+          .orderBy("available_at")
+          .orderBy("created_at")
+          .orderBy("id")
+          .limit(param(({ limit }) => limit))
+          .$if(locksRows, (query) => query.forUpdate().skipLocked())
+          .$castTo<RunRow>(),
+      ),
+    ),
+  };
+}
+
+function checkpointQueries(db: QueryBuilder) {
+  return {
+    checkpoint: template<ById, CheckpointHead>((param) =>
+      db
+        .selectFrom("heddle_checkpoints")
+        .select(selection(checkpointHeadColumns))
+        .select(sql<number>`coalesce(octet_length(body), 0)`.as("bodyBytes"))
+        .where("id", "=", param(({ id }) => id))
+        .$castTo<CheckpointHead>(),
+    ),
+    checkpointLinks: template<ByThread, CheckpointLink>((param) =>
+      db
+        .selectFrom("heddle_checkpoints")
+        .select(["id", "parent_id as parentId"])
+        .where("thread_id", "=", param(({ threadId }) => threadId)),
+    ),
+    origin: template<ByThread, OriginRecord>((param) =>
+      db
+        .selectFrom("heddle_origins")
+        .select(selection(originColumns))
+        .where("thread_id", "=", param(({ threadId }) => threadId))
+        .$castTo<OriginRecord>(),
+    ),
+    originsFrom: template<ByOwner, OriginRecord>((param) =>
+      db
+        .selectFrom("heddle_origins")
+        .select(selection(originColumns))
+        .where("owner_id", "=", param(({ ownerId }) => ownerId))
+        .$castTo<OriginRecord>(),
+    ),
+  };
+}
+
+function keyQueries(db: QueryBuilder) {
+  return {
+    key: template<KeyRef, KeyRecord>((param) =>
+      db
+        .selectFrom("heddle_idempotency_keys")
+        .select(selection(keyColumns))
+        .where("scope", "=", param(({ scope }) => scope))
+        .where("agent", "=", param(({ agent }) => agent))
+        .where("key", "=", param(({ key }) => key))
+        .$castTo<KeyRecord>(),
+    ),
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * What waits for time or for a worker. All of it is answered from partial indexes of unsettled runs, so a poll costs
+ * the same beside a million settled runs as beside none.
+ */
+
+import type { DueQuery, RunRecord } from "@heddle/core/storage";
+import { sql } from "kysely";
+import { runColumns, selection } from "../columns.js";
+import type { QueryBuilder } from "../query-builder.js";
+import type { RunRow } from "../rows.js";
+import { paramList, template, templatePerCount } from "../template.js";
+import type { Param } from "../template.js";
+
+export type ByWorker = { readonly worker: string };
+export type DueParams = DueQuery & { readonly now: number };
+
+/** A run that wants tending, and since when. */
+export interface DueRow {
+  readonly runId: string;
+  readonly threadId: RunRecord["threadId"];
+  readonly at: number;
+}
+
+/** A worker that holds leases, and what ends next of it: leases, save the asker's own, or a cancel's grace. */
+export interface LeaseRow {
+  readonly worker: string;
+  readonly nextAt: number | null;
+}
+
+export interface PendingRow {
+  readonly claimable: 0 | 1 | boolean;
+  readonly claimableAt: number | null;
+  readonly delayedAt: number | null;
+  readonly deadlineAt: number | null;
+}
+
+const running = sql.lit("running" as const);
+const pending = sql.lit("pending" as const);
+/** When a running run wants tending: its lease is over, or its cancel's grace. */
+const endsAt = sql<number>`case when grace_until < lease_until then grace_until else lease_until end`;
+
+export function workQueries(db: QueryBuilder) {
+  return { ...leaseQueries(db), ...pendingQueries(db), ...waitingQueries(db) };
+}
+
+function leaseQueries(db: QueryBuilder) {
+  const held = db.selectFrom("heddle_runs").where("status", "=", running);
+  return {
+    heldBy: template<ByWorker, RunRow>((param) =>
+      held
+        .select(selection(runColumns))
+        .where("worker", "=", param(({ worker }) => worker))
+        .orderBy("id")
+        .$castTo<RunRow>(),
+    ),
+    holdsRuns: template<ByWorker, { readonly id: string }>((param) =>
+      held
+        .select("id")
+        .where("worker", "=", param(({ worker }) => worker))
+        .limit(1),
+    ),
+    leases: template<DueParams, LeaseRow>((param) => {
+      const own = param(({ worker }) => worker);
+      const now = param((query) => query.now);
+      const at = sql<number>`case when worker = ${own} then grace_until else ${endsAt} end`;
+      return held
+        .select(["worker", sql<number | null>`min(${at}) filter (where ${at} > ${now})`.as("nextAt")])
+        .groupBy("worker")
+        .orderBy("worker")
+        .$castTo<LeaseRow>();
+    }),
+    lostLeases: templatePerCount((deadWorkers) =>
+      template((param: Param<DueParams>) =>
+        held
+          .select(["id as runId", "thread_id as threadId", endsAt.as("at")])
+          .where(({ eb, or }) =>
+            or([
+              eb(endsAt, "<=", param(({ now }) => now)),
+              eb("worker", "in", paramList(param, deadWorkers, (query) => query.deadWorkers)),
+            ]),
+          )
+          .orderBy("at")
+          .orderBy("id")
+          .limit(param(({ limit }) => limit))
+          .$castTo<DueRow>(),
+      ),
+    ),
+  };
+}
+
+/** Two queries of pending runs whose time has come. */
+function pendingQueries(db: QueryBuilder) {
+  const waiting = db.selectFrom("heddle_runs").where("status", "=", pending);
+  return {
+    dueDelays: template<DueParams, DueRow>((param) =>
+      waiting
+        .select(["id as runId", "thread_id as threadId", "available_at as at"])
+        .where("queue_position", "is", null)
+        .where("active", "=", sql.lit(0 as const))
+        .where("available_at", "<=", param(({ now }) => now))
+        .orderBy("available_at")
+        .orderBy("id")
+        .limit(param(({ limit }) => limit)),
+    ),
+    dueDeadlines: template<DueParams, DueRow>((param) =>
+      waiting
+        .select(["id as runId", "thread_id as threadId", sql<number>`deadline_at`.as("at")])
+        .where("deadline_at", "is not", null)
+        .where("deadline_at", "<=", param(({ now }) => now))
+        .orderBy("deadline_at")
+        .orderBy("id")
+        .limit(param(({ limit }) => limit)),
+    ),
+  };
+}
+
+/** What is claimable now, and when time will next make something of pending runs due. One row. */
+function waitingQueries(db: QueryBuilder) {
+  const waiting = db.selectFrom("heddle_runs").where("status", "=", pending);
+  return {
+    pending: templatePerCount((agents) =>
+      template((param: Param<DueParams>) => {
+        const now = param((query) => query.now);
+        const ours = paramList(param, agents, (query) => query.agents);
+        const unqueued = waiting.where("queue_position", "is", null).orderBy("available_at").limit(sql.lit(1));
+        const claimable = unqueued.where("active", "=", sql.lit(1 as const)).where("agent", "in", ours);
+        return db
+          .selectNoFrom(({ exists, selectFrom }) => [
+            exists(claimable.select(sql.lit(1).as("one")).where("available_at", "<=", now)).as("claimable"),
+            claimable.select("available_at").where("available_at", ">", now).as("claimableAt"),
+            unqueued
+              .select("available_at")
+              .where("active", "=", sql.lit(0 as const))
+              .where("available_at", ">", now)
+              .as("delayedAt"),
+            selectFrom("heddle_runs")
+              .select("deadline_at")
+              .where("status", "=", pending)
+              .where("deadline_at", ">", now)
+              .orderBy("deadline_at")
+              .limit(sql.lit(1))
+              .as("deadlineAt"),
+          ])
+          .$castTo<PendingRow>();
+      }),
+    ),
+  };
+}

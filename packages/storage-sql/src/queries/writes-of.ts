@@ -1,0 +1,72 @@
+/** The changes of a unit of work as statements, in the order in which a transaction runs them. */
+
+import type { Change, Changes, Removal } from "@heddle/core/storage";
+import type { Template } from "../template.js";
+import type { Queries } from "./queries.js";
+import type { Update } from "./write-queries.js";
+
+/** One statement with its values, and whether it must match exactly one row. */
+export interface Write {
+  readonly statement: Template<never, unknown>;
+  readonly params: unknown;
+  /** Where an update matches no row, somebody else wrote meanwhile: the transaction is undone and tried again. */
+  readonly mustMatch: boolean;
+}
+
+export function writesOf(queries: Queries, changes: Changes): Write[] {
+  const writes: Write[] = [];
+  const { insertThread, updateThread, insertRun, updateRun } = queries;
+  for (const change of changes.threads) writes.push(changeOf(change, insertThread, updateThread));
+  for (const change of changes.runs) writes.push(changeOf(change, insertRun, updateRun));
+  for (const checkpoint of changes.checkpoints) writes.push(write(queries.insertCheckpoint, checkpoint));
+  for (const event of changes.events) writes.push(write(queries.insertEvent, event));
+  for (const key of changes.keys) writes.push(write(queries.putKey, key));
+  for (const origin of changes.origins) writes.push(write(queries.insertOrigin, origin));
+  for (const tombstone of changes.tombstones) writes.push(write(queries.putTombstone, tombstone));
+  for (const removal of changes.removals) writes.push(...removalOf(queries, removal));
+  return writes;
+}
+
+function changeOf<Row>(
+  { before, after }: Change<Row>,
+  insert: Template<Row, unknown>,
+  update: Template<Update<Row>, unknown>,
+): Write {
+  if (before === undefined) return write(insert, after);
+  return { statement: update, params: { before, after }, mustMatch: true };
+}
+
+function write<Params>(statement: Template<Params, unknown>, params: Params): Write {
+  return { statement, params, mustMatch: false };
+}
+
+function removalOf(queries: Queries, removal: Removal): Write[] {
+  switch (removal.type) {
+    case "thread":
+      return threadRemoval(queries, removal.id);
+    case "run":
+      return runRemoval(queries, removal);
+    case "checkpoints":
+      return removal.ids.map((id) => write(queries.deleteCheckpoint, { id }));
+    case "checkpoints_of":
+      return [write(queries.deleteCheckpointsOfThread, removal)];
+    case "origin":
+      return [write(queries.deleteOrigin, removal)];
+    case "tombstone":
+      return [write(queries.deleteTombstone, removal)];
+  }
+}
+
+function threadRemoval(queries: Queries, threadId: string): Write[] {
+  const { orphanKeysOfThread, deleteEventsOfThread, deleteRunsOfThread, deleteThread } = queries;
+  return [orphanKeysOfThread, deleteEventsOfThread, deleteRunsOfThread, deleteThread].map((statement) =>
+    write(statement, { threadId }),
+  );
+}
+
+/** The row goes last: what comes before looks into it. */
+function runRemoval(queries: Queries, run: Extract<Removal, { type: "run" }>): Write[] {
+  const { orphanKeyOfRun, blankEventsOfRun, deleteEventsOfRun, deleteCheckpointsOfRun, deleteRun } = queries;
+  const log = run.threadId === null ? [deleteEventsOfRun, deleteCheckpointsOfRun] : [blankEventsOfRun];
+  return [orphanKeyOfRun, ...log, deleteRun].map((statement) => write(statement, run));
+}

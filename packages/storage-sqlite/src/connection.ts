@@ -1,0 +1,137 @@
+/**
+ * One connection to a database, and whose turn it is to use it. All storages of a process that name the same file share
+ * one, so a connection outlives none of its users and belongs to none of them.
+ */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import { HeddleError } from "@heddle/core/storage";
+import type BetterSqlite3 from "better-sqlite3";
+import { retryWhileBusy } from "./retry-while-busy.js";
+import { Statements } from "./statements.js";
+import { HostTransactionOpen, isBusy, toStorageError } from "./storage-errors.js";
+import { TurnQueue } from "./turn-queue.js";
+
+/** A busy wait inside SQLite blocks the event loop: it is kept short, the long wait is ours. */
+export const busyTimeout = 5;
+
+/** Marks the async context of a transaction's body. */
+export interface Scope {
+  isOpen: boolean;
+}
+
+/** Is told that something was committed on this connection, and by whom. */
+export type CommitListener = (committer: object) => void;
+
+/** Run synchronous `work`, again and again while another process holds the lock. */
+export type Retry = <Result>(work: () => Result) => Promise<Result>;
+
+export class Connection {
+  readonly database: BetterSqlite3.Database;
+  /** The file's real path; `undefined`: in memory. */
+  readonly path: string | undefined;
+  /** We opened it and close it. */
+  readonly isOurs: boolean;
+  readonly statements: Statements;
+  readonly turns = new TurnQueue();
+  readonly listeners = new Set<CommitListener>();
+  /** Tells a call from inside a transaction's body from any other. */
+  readonly scopes = new AsyncLocalStorage<Scope>();
+  readonly #hostTimeout: number;
+
+  constructor(database: BetterSqlite3.Database, { path, isOurs }: { path: string | undefined; isOurs: boolean }) {
+    this.database = database;
+    this.path = path;
+    this.isOurs = isOurs;
+    this.statements = new Statements(database);
+    this.#hostTimeout = isOurs ? busyTimeout : Number(database.pragma("busy_timeout", { simple: true }));
+  }
+
+  /** Between transactions, in one go. */
+  async read<Result>(work: () => Result): Promise<Result> {
+    this.refuseInTransaction();
+    try {
+      return await this.turns.read(work);
+    } catch (error) {
+      if (!isBusy(error)) throw toStorageError(error, this.path);
+      return this.alone((retry) => retry(work));
+    }
+  }
+
+  /** Use the connection alone until `work` is done. */
+  async alone<Result>(work: (retry: Retry) => Promise<Result>): Promise<Result> {
+    this.refuseInTransaction();
+    await this.turns.enter();
+    try {
+      return await work((step) => retryWhileBusy(step, this.turns));
+    } catch (error) {
+      throw toStorageError(error, this.path);
+    } finally {
+      this.turns.leave();
+    }
+  }
+
+  /** One transaction in one go: no other process can be kept waiting by our event loop. */
+  transact<Result>(work: () => Result): Result {
+    this.begin();
+    try {
+      const result = work();
+      this.commit();
+      return result;
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
+  }
+
+  /** Takes the writer's lock at once: what is read from here on is still true when it is written. */
+  begin(): void {
+    if (this.database.inTransaction) throw new HostTransactionOpen("the host has a transaction open");
+    if (this.#hostTimeout <= busyTimeout) this.#run("begin immediate");
+    else this.#beginWithoutWaiting();
+  }
+
+  commit(): void {
+    this.#run("commit");
+  }
+
+  /** SQLite itself rolls back after some errors. */
+  rollback(): void {
+    if (this.database.inTransaction) this.#run("rollback");
+  }
+
+  /** Run `work` as a part of the open transaction that can be undone alone. */
+  nested<Result>(work: () => Result): Result {
+    this.#run("savepoint heddle");
+    try {
+      return work();
+    } catch (error) {
+      if (this.database.inTransaction) this.#run("rollback to heddle");
+      throw error;
+    } finally {
+      if (this.database.inTransaction) this.#run("release heddle");
+    }
+  }
+
+  /** Waiting for a turn inside one's own turn would never end. */
+  refuseInTransaction(): void {
+    if (this.scopes.getStore()?.isOpen !== true) return;
+    throw new HeddleError(
+      "TRANSACTION_MISUSE",
+      "Inside a transaction only the transaction's own object may be used: anything else would wait for the " +
+        'transaction to end, for ever. Pass "tx" on, or do this after the transaction.',
+    );
+  }
+
+  #beginWithoutWaiting(): void {
+    this.database.pragma(`busy_timeout = ${busyTimeout}`);
+    try {
+      this.#run("begin immediate");
+    } finally {
+      this.database.pragma(`busy_timeout = ${this.#hostTimeout}`);
+    }
+  }
+
+  #run(sql: string): void {
+    this.statements.text(sql).run();
+  }
+}

@@ -1,0 +1,62 @@
+// Everything that must hold before a change lands, within 75 minutes. A stage that fails does not keep the next from
+// running. The last line is the sum of all tests and checks: "N passed, N failed".
+import { existsSync } from "node:fs";
+import { readJson, root } from "./lib/paths.mjs";
+import { formatDuration } from "./lib/progress.mjs";
+import { runCommand } from "./lib/run-command.mjs";
+import { clearOutcome, outcomeFile } from "./lib/run-steps.mjs";
+
+/**
+ * @typedef {object} Stage
+ * @property {string} name as the command calls itself in .work/results
+ * @property {string[]} command
+ * @property {number} minutes at most; the whole has less than the sum
+ */
+
+/** @type {Stage[]} */
+const STAGES = [
+  { name: "test", command: ["npm", "test"], minutes: 55 },
+  { name: "check", command: ["npm", "run", "check"], minutes: 5 },
+  { name: "examples", command: ["npm", "run", "examples"], minutes: 10 },
+  { name: "pack-check", command: ["npm", "run", "pack:check"], minutes: 10 },
+  { name: "node-versions", command: ["node", "scripts/node-versions.mjs"], minutes: 15 },
+];
+
+const MINUTE = 60_000;
+const deadline = Date.now() + 74 * MINUTE;
+
+const report = [];
+for (const stage of STAGES) report.push(await runStage(stage));
+
+console.log("\nStage          passed  failed  time");
+for (const { name, passed, failed, duration } of report) {
+  const time = formatDuration(duration);
+  console.log(`${name.padEnd(14)} ${String(passed).padStart(6)}  ${String(failed).padStart(6)}  ${time}`);
+}
+const passed = sum(report.map((row) => row.passed));
+const failed = sum(report.map((row) => row.failed));
+process.exitCode = failed > 0 ? 1 : 0;
+console.log(`\n${passed} passed, ${failed} failed`);
+
+/** @param {Stage} stage */
+async function runStage({ name, command: [program = "", ...args], minutes }) {
+  console.log(`\n===== ${name}: ${program} ${args.join(" ")}`);
+  const startedAt = Date.now();
+  clearOutcome(name);
+  const timeLimit = Math.max(1, Math.min(minutes * MINUTE, deadline - startedAt));
+  const ok = await runCommand(program, args, { cwd: root, env: { HEDDLE_TEST_SIZE: "full" }, timeLimit }).then(
+    () => true,
+    (error) => {
+      console.log(`${name}: ${error.message}`);
+      return false;
+    },
+  );
+  const { passed, failed } = existsSync(outcomeFile(name)) ? readJson(outcomeFile(name)) : { passed: 0, failed: 1 };
+  // A command that crashed after its checks has failed too, though none of them did.
+  return { name, passed, failed: ok ? failed : Math.max(1, failed), duration: Date.now() - startedAt };
+}
+
+/** @param {number[]} numbers */
+function sum(numbers) {
+  return numbers.reduce((total, each) => total + each, 0);
+}

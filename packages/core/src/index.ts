@@ -2,6 +2,7 @@
 
 export { inlineExecutor } from "./adapters/inline-executor.js";
 export { memoryStorage } from "./adapters/memory-storage.js";
+export { createEngine } from "./create-engine.js";
 export { defineAgent } from "./engine/agent.js";
 export type {
   Agent,
@@ -13,8 +14,7 @@ export type {
   AnyValues,
   ValuesUpdate,
 } from "./engine/agent.js";
-export { createEngine, Engine } from "./engine/engine.js";
-export type { EngineOptions } from "./engine/engine.js";
+export type { Engine, EngineOptions } from "./engine/engine.js";
 export type { AgentDeltas, AgentEvents, DeltaOptions, Emit, MessageContent, SendDelta } from "./engine/frames.js";
 export type { StreamOptions } from "./engine/open-stream.js";
 export type { PageOf, PageOptions } from "./engine/page.js";

@@ -8,7 +8,7 @@ import { HeddleError } from "@heddle/core/storage";
 import type BetterSqlite3 from "better-sqlite3";
 import { retryWhileBusy } from "./retry-while-busy.js";
 import { Statements } from "./statements.js";
-import { HostTransactionOpen, isBusy, toStorageError } from "./storage-errors.js";
+import { HostTransactionOpen, isBusy } from "./storage-errors.js";
 import { TurnQueue } from "./turn-queue.js";
 
 /** A busy wait inside SQLite blocks the event loop: it is kept short, the long wait is ours. */
@@ -52,7 +52,7 @@ export class Connection {
     try {
       return await this.turns.read(work);
     } catch (error) {
-      if (!isBusy(error)) throw toStorageError(error, this.path);
+      if (!isBusy(error)) throw error;
       return this.alone((retry) => retry(work));
     }
   }
@@ -63,8 +63,6 @@ export class Connection {
     await this.turns.enter();
     try {
       return await work((step) => retryWhileBusy(step, this.turns));
-    } catch (error) {
-      throw toStorageError(error, this.path);
     } finally {
       this.turns.leave();
     }

@@ -4,13 +4,12 @@
  */
 
 import type { RunRecord } from "../model/run.js";
+import { compareText } from "../model/text-order.js";
 import { byUrgency, type ClaimQuery } from "../model/unit-of-work.js";
 import { SortedList } from "./sorted-list.js";
 
 const byAvailability = (a: RunRecord, b: RunRecord): number =>
-  a.availableAt - b.availableAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
-
-const byUrgencyOrSame = (a: RunRecord, b: RunRecord): number => (a.id === b.id ? 0 : byUrgency(a, b));
+  a.availableAt - b.availableAt || compareText(a.id, b.id);
 
 export class ClaimIndex {
   readonly #ready = new Map<string, SortedList<RunRecord>>();
@@ -54,7 +53,7 @@ export class ClaimIndex {
     if (run.availableAt > this.#horizon) return this.#waiting;
     const known = this.#ready.get(run.agent);
     if (known !== undefined) return known;
-    const list = new SortedList<RunRecord>(byUrgencyOrSame);
+    const list = new SortedList<RunRecord>(byUrgency);
     this.#ready.set(run.agent, list);
     return list;
   }

@@ -1,6 +1,7 @@
 /** Lists: which rows a filter names, and which of them a page shows. */
 
 import type { RunRecord } from "../model/run.js";
+import { compareText } from "../model/text-order.js";
 import { threadStatus, type ThreadRecord } from "../model/thread.js";
 import type { MetadataFilter, Page, RunFilter, ThreadFilter } from "../ports/storage.js";
 
@@ -39,12 +40,12 @@ type Listed<SortKey extends string> = { readonly id: string } & Readonly<Record<
 export function isBehindCursor<SortKey extends string>(page: Page<SortKey>, row: Listed<SortKey>): boolean {
   const { after, sortBy, order } = page;
   if (after === undefined) return true;
-  const difference = row[sortBy] - after.value || (row.id < after.id ? -1 : row.id > after.id ? 1 : 0);
+  const difference = row[sortBy] - after.value || compareText(row.id, after.id);
   return order === "asc" ? difference > 0 : difference < 0;
 }
 
 export function inOrder<SortKey extends string>({ sortBy, order }: Page<SortKey>) {
   const sign = order === "asc" ? 1 : -1;
   return (a: Listed<SortKey>, b: Listed<SortKey>): number =>
-    sign * (a[sortBy] - b[sortBy] || (a.id < b.id ? -1 : 1));
+    sign * (a[sortBy] - b[sortBy] || compareText(a.id, b.id));
 }

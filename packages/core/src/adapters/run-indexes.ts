@@ -2,12 +2,13 @@
 
 import { tendAt } from "../model/intents/tend-run.js";
 import { isSettled, type RunRecord } from "../model/run.js";
+import { compareText } from "../model/text-order.js";
 import { ClaimIndex } from "./claim-index.js";
 import { GroupIndex, type Index } from "./memory-table.js";
 import { SortedList } from "./sorted-list.js";
 
 const idOf = (run: RunRecord): string => run.id;
-const byId = (a: RunRecord, b: RunRecord): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+const byId = (a: RunRecord, b: RunRecord): number => compareText(a.id, b.id);
 const byCreation = (a: RunRecord, b: RunRecord): number => a.createdAt - b.createdAt || byId(a, b);
 const byTendTime = (a: RunRecord, b: RunRecord): number => (tendAt(a) ?? 0) - (tendAt(b) ?? 0) || byId(a, b);
 const byPlace = (a: RunRecord, b: RunRecord): number => (a.queuePosition ?? 0) - (b.queuePosition ?? 0);

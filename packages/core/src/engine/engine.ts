@@ -3,7 +3,6 @@
  * closes them in order; what each does is written in its own file.
  */
 
-import { inlineExecutor } from "../adapters/inline-executor.js";
 import { HeddleError } from "../errors.js";
 import type { Accepted, AcceptRun, Canceled, CancelRun, Effect } from "../model/intents/intent.js";
 import type { CancelReason, RunRecord } from "../model/run.js";
@@ -48,23 +47,6 @@ export interface EngineOptions<Host = unknown> extends SettingsInput {
 
 type State = "new" | "starting" | "open" | "closing" | "closed";
 
-/**
- * Put an engine together. Call `start` before anything else.
- *
- * @example
- * ```ts
- * const engine = createEngine({ storage: sqliteStorage("agents.db"), agents: [support] });
- * await engine.start();
- * const run = await engine.runs.start(support, { message: "hi" });
- * console.log(await run.result());
- * await engine.close();
- * ```
- * @throws HeddleError INVALID_ARGUMENT naming the field
- */
-export function createEngine<Host>(options: EngineOptions<Host>): Engine<Host> {
-  return new Engine(options);
-}
-
 export class Engine<Host = unknown> implements AsyncDisposable {
   readonly runs: Runs;
   readonly threads: Threads;
@@ -72,12 +54,13 @@ export class Engine<Host = unknown> implements AsyncDisposable {
   readonly #core: Core;
   readonly #dispatcher: Dispatcher;
   readonly #watchman: Watchman;
+  readonly #teller: Teller;
   #state: State = "new";
   #starting: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   /** @internal */
-  constructor(options: EngineOptions<Host>) {
+  constructor(options: EngineOptions<Host> & { readonly executor: Executor }) {
     if (typeof options?.storage?.commit !== "function") {
       throw new HeddleError("INVALID_ARGUMENT", 'An engine needs a "storage", e.g. sqliteStorage("agents.db").', {
         details: { field: "storage" },
@@ -91,8 +74,6 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     this.threads = new Threads(this.#core);
     this.#teller = new Teller(this.#core, this.#dispatcher, this.#watchman);
   }
-
-  readonly #teller: Teller;
 
   /**
    * Open the storage, take over what dead workers left, begin to work. Safe to call twice; a failed start may be tried
@@ -191,7 +172,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     }
   }
 
-  #createCore(options: EngineOptions<Host>): Core {
+  #createCore(options: EngineOptions<Host> & { readonly executor: Executor }): Core {
     const { storage, clock = systemClock, random = systemRandom } = options;
     const lifecycle = new Lifecycle();
     const agents = registerAgents(options, this.settings);
@@ -267,7 +248,9 @@ function settingsOf<Host>(options: EngineOptions<Host>): SettingsInput {
   return settings;
 }
 
-function registerAgents<Host>(options: EngineOptions<Host>, settings: EngineSettings): Map<string, RegisteredAgent> {
+function registerAgents<Host>(
+  options: EngineOptions<Host> & { readonly executor: Executor },
+  settings: EngineSettings): Map<string, RegisteredAgent> {
   const agents = new Map<string, RegisteredAgent>();
   for (const definition of options.agents ?? []) {
     if (agents.has(definition.name)) {
@@ -278,7 +261,7 @@ function registerAgents<Host>(options: EngineOptions<Host>, settings: EngineSett
     agents.set(definition.name, {
       definition,
       values: valuesSchema(definition.values),
-      executor: definition.executor ?? options.executor ?? inlineExecutor,
+      executor: definition.executor ?? options.executor,
       policy: JSON.stringify(policyOf(settings, definition)),
     });
   }

@@ -9,7 +9,7 @@ const longestMessage = 10_000;
 const longestStack = 20_000;
 
 export function runErrorOf(thrown: unknown): RunError {
-  if (HeddleError.is(thrown)) return { ...describe(thrown), code: thrown.code, ...detailsOf(thrown) };
+  if (HeddleError.is(thrown)) return { code: thrown.code, message: thrown.message, ...detailsOf(thrown) };
   if (thrown instanceof Error) return { code: "AGENT_ERROR", ...describe(thrown) };
   return { code: "AGENT_ERROR", message: cut(text(thrown), longestMessage) };
 }

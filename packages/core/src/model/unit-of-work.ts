@@ -8,6 +8,7 @@
 
 import { byteLength } from "./json.js";
 import { isSettled } from "./run.js";
+import { compareText } from "./text-order.js";
 import type { CheckpointHead, CheckpointRecord } from "./checkpoint.js";
 import type { EventRecord } from "./event.js";
 import type { Effect } from "./intents/intent.js";
@@ -132,7 +133,7 @@ export function byUrgency(a: RunRecord, b: RunRecord): number {
     b.priority - a.priority ||
     a.availableAt - b.availableAt ||
     a.createdAt - b.createdAt ||
-    (a.id < b.id ? -1 : 1)
+    compareText(a.id, b.id)
   );
 }
 
@@ -207,7 +208,7 @@ export class UnitOfWork {
   unsettledRuns(threadId: string): RunRecord[] {
     const stored = this.#reader.unsettledRuns(threadId);
     const unsettled = this.#overlay(stored, (run) => run.threadId === threadId && !isSettled(run.status));
-    return unsettled.sort((a, b) => (a.id < b.id ? -1 : 1));
+    return unsettled.sort((a, b) => compareText(a.id, b.id));
   }
 
   claimable(query: Omit<ClaimQuery, "now">): RunRecord[] {

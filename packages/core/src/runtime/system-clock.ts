@@ -7,12 +7,12 @@ const longestTimer = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  setTimer(delay, fire, purpose) {
+  /** Timers keep the process alive: an open engine works, and waits for other processes, until it is closed. */
+  setTimer(delay, fire) {
     let timer: NodeJS.Timeout;
     const leg = (left: number): void => {
       const wait = Math.min(Math.max(left, 0), longestTimer);
       timer = setTimeout(() => (left > wait ? leg(left - wait) : fire()), wait);
-      if (purpose === "upkeep") timer.unref();
     };
     leg(delay);
     return () => clearTimeout(timer);

@@ -1,10 +1,10 @@
 /** Figures for the warm path of a turn: `npx tsx bench/values.ts`. No test: it measures, it does not judge. */
 
 import { z } from "zod";
-import { applyDeltas } from "../packages/core/src/model/delta.js";
-import { copyJson, type Json, type JsonObject, parseJson } from "../packages/core/src/model/json.js";
-import { reconcile } from "../packages/core/src/model/reconcile.js";
-import { valuesSchema } from "../packages/core/src/model/values-schema.js";
+import { applyDeltas } from "../src/model/delta.js";
+import { copyJson, type Json, type JsonObject, parseJson } from "../src/model/json.js";
+import { reconcile } from "../src/model/reconcile.js";
+import { valuesSchema } from "../src/model/values-schema.js";
 
 const Message = z.object({
   id: z.string(),

@@ -1,0 +1,113 @@
+/** Getting at a connection, shared where another storage of this process has it already, and giving it back. */
+
+import BetterSqlite3 from "better-sqlite3";
+import { checkFile } from "./check-file.js";
+import { busyTimeout, Connection } from "./connection.js";
+import type { Synchronous, Target } from "./options.js";
+import { prepareDatabase } from "./prepare-database.js";
+import { processState } from "./process-state.js";
+import type { SharedConnection } from "./process-state.js";
+import { realPathOf } from "./real-path.js";
+import { toStorageError } from "./storage-errors.js";
+
+export interface OpenedConnection {
+  readonly connection: Connection;
+  /** Give it back; the last user of a file closes it. */
+  release(): Promise<void>;
+}
+
+type Now = () => number;
+
+/** @throws HeddleError STORAGE_UNAVAILABLE, STORAGE_CORRUPT, STORAGE_FOREIGN, STORAGE_NEWER, STORAGE_READONLY */
+export async function openConnection(target: Target, now: Now): Promise<OpenedConnection> {
+  switch (target.kind) {
+    case "file":
+      return shareFile(target, now);
+    case "memory":
+      return openMemory(now);
+    case "host":
+      return useHosts(target, now);
+  }
+}
+
+async function openMemory(now: Now): Promise<OpenedConnection> {
+  const connection = new Connection(new BetterSqlite3(":memory:"), { path: undefined, isOurs: true });
+  await prepareDatabase(connection, { synchronous: undefined, now });
+  return { connection, release: onlyOnce(() => connection.alone(async () => void connection.database.close())) };
+}
+
+/** Storages that were given the same connection take turns on it. */
+const hosts = new WeakMap<BetterSqlite3.Database, Connection>();
+
+async function useHosts({ database, synchronous }: Target & { kind: "host" }, now: Now): Promise<OpenedConnection> {
+  const known = hosts.get(database) ?? new Connection(database, { path: pathOf(database), isOurs: false });
+  hosts.set(database, known);
+  await prepareDatabase(known, { synchronous, now });
+  return { connection: known, release: async () => {} };
+}
+
+function pathOf({ name, memory }: BetterSqlite3.Database): string | undefined {
+  return memory || name === "" ? undefined : realPathOf(name);
+}
+
+async function shareFile({ path: given, synchronous }: Target & { kind: "file" }, now: Now): Promise<OpenedConnection> {
+  const path = realPathOf(given);
+  const shared = processState().connections.get(path) ?? openFile(path, synchronous, now);
+  shared.users++;
+  const release = onlyOnce(() => releaseShared(path, shared));
+  try {
+    await shared.ready;
+    await raiseDurability(shared, synchronous);
+    return { connection: shared.connection, release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+function openFile(path: string, synchronous: Synchronous, now: Now): SharedConnection {
+  checkFile(path);
+  const connection = new Connection(connect(path), { path, isOurs: true });
+  const shared = { connection, users: 0, ready: prepareDatabase(connection, { synchronous, now }) };
+  processState().connections.set(path, shared);
+  return shared;
+}
+
+function connect(path: string): BetterSqlite3.Database {
+  try {
+    return new BetterSqlite3(path, { timeout: busyTimeout });
+  } catch (error) {
+    throw toStorageError(error, path);
+  }
+}
+
+/** One connection serves all: it keeps the strictest promise that any of its users asked for. */
+async function raiseDurability({ connection }: SharedConnection, synchronous: Synchronous): Promise<void> {
+  if (synchronous === "full") await connection.read(() => connection.database.pragma("synchronous = full"));
+}
+
+async function releaseShared(path: string, shared: SharedConnection): Promise<void> {
+  if (--shared.users > 0) return;
+  // From here on a newcomer opens a connection of its own; this one is closed once the turns before are done.
+  const { connections } = processState();
+  await shared.connection.alone(async () => {
+    if (shared.users > 0) return;
+    if (connections.get(path) === shared) connections.delete(path);
+    close(shared.connection.database);
+  });
+}
+
+/** The log is moved into the database where nobody else uses it, so that one file is left. */
+function close(database: BetterSqlite3.Database): void {
+  try {
+    database.pragma("wal_checkpoint(truncate)");
+  } catch {
+    // Its place is in the log as well as in the database: the next to open it goes on from there.
+  }
+  database.close();
+}
+
+function onlyOnce(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= work());
+}

@@ -1,0 +1,115 @@
+/**
+ * Proof of life between processes. Each worker holds an exclusive lock on a small file of its own beside the database,
+ * taken through SQLite, which knows how to lock on every system. The operating system drops it when the process dies,
+ * however it dies; so whoever can take the lock knows that the worker is dead. A stopped process keeps its lock.
+ *
+ *   agents.db-workers/wrk_01J…    locked: alive. Free: dead.
+ *
+ * A file that is missing proves nothing: its worker may never have announced itself, or somebody may have tidied up
+ * while it ran. Leases decide then. So a file stays until its worker holds no run any more (`sweep`).
+ *
+ * Locks belong to the process: a file of this process's own workers is never opened a second time, for closing it
+ * would drop the lock. `processState` knows them.
+ */
+
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import BetterSqlite3 from "better-sqlite3";
+import { processState } from "./process-state.js";
+
+const lockBytes = "begin exclusive";
+
+export class WorkerLocks {
+  readonly #folder: string;
+  readonly #own = new Set<string>();
+
+  /** @param databasePath the database's real path */
+  constructor(databasePath: string) {
+    this.#folder = `${databasePath}-workers`;
+  }
+
+  announce(worker: string): void {
+    const path = this.#pathOf(worker);
+    const { workerLocks } = processState();
+    if (workerLocks.has(path)) return;
+    mkdirSync(this.#folder, { recursive: true });
+    workerLocks.set(path, takeForGood(path));
+    this.#own.add(path);
+  }
+
+  isDead(worker: string): boolean {
+    return tryLock(this.#pathOf(worker), () => {});
+  }
+
+  /**
+   * Remove the files of dead workers that hold no run.
+   * @param holdsRuns may be asked with a file's name, which is the worker's id unless that is not fit for a file name
+   */
+  sweep(holdsRuns: (worker: string) => boolean): void {
+    for (const name of this.#files()) {
+      if (isFit(name) && holdsRuns(name)) continue;
+      const path = join(this.#folder, name);
+      tryLock(path, () => rmSync(path, { force: true }));
+    }
+  }
+
+  /** The workers of this storage are gone. Files that others may want to look at stay. */
+  release(holdsRuns: (worker: string) => boolean): void {
+    const { workerLocks } = processState();
+    for (const path of this.#own) {
+      workerLocks.get(path)?.close();
+      workerLocks.delete(path);
+    }
+    this.#own.clear();
+    this.sweep(holdsRuns);
+    removeIfEmpty(this.#folder);
+  }
+
+  #pathOf(worker: string): string {
+    return join(this.#folder, isFit(worker) ? worker : `sha256-${createHash("sha256").update(worker).digest("hex")}`);
+  }
+
+  #files(): string[] {
+    return existsSync(this.#folder) ? readdirSync(this.#folder) : [];
+  }
+}
+
+/** May a worker's id name its file? Upper and lower case may be one to the file system: ids of both kinds are hashed. */
+function isFit(name: string): boolean {
+  return /^[a-z]{1,16}_[A-Z0-9]{1,64}$/.test(name);
+}
+
+/** Where somebody removed the file before it was locked, they saw a dead worker: make it again. */
+function takeForGood(path: string): BetterSqlite3.Database {
+  for (;;) {
+    const file = new BetterSqlite3(path, { timeout: 1_000 });
+    file.prepare(lockBytes).run();
+    if (existsSync(path)) return file;
+    file.close();
+  }
+}
+
+/** Do `work` with the lock of a file that exists, if it can be had. */
+function tryLock(path: string, work: () => void): boolean {
+  if (processState().workerLocks.has(path) || !existsSync(path)) return false;
+  let file: BetterSqlite3.Database | undefined;
+  try {
+    file = new BetterSqlite3(path, { fileMustExist: true, timeout: 0 });
+    file.prepare(lockBytes).run();
+    work();
+    return true;
+  } catch {
+    return false; // busy, or gone meanwhile, or not readable: not proved
+  } finally {
+    file?.close();
+  }
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Others use it, or it never was.
+  }
+}

@@ -15,7 +15,7 @@ export type {
   ValuesUpdate,
 } from "./engine/agent.js";
 export type { Engine, EngineOptions } from "./engine/engine.js";
-export type { AgentDeltas, AgentEvents, DeltaOptions, Emit, MessageContent, SendDelta } from "./engine/frames.js";
+export type { AgentDeltas, AgentEvents, DeltaOptions, Emit, EmitOptions, MessageContent, SendDelta } from "./engine/frames.js";
 export type { StreamOptions } from "./engine/open-stream.js";
 export type { PageOf, PageOptions } from "./engine/page.js";
 export type { CancelOptions, CancelResult, OutputOf, RunHandle, RunOutcome, WaitOptions } from "./engine/run-handle.js";

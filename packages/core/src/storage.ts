@@ -9,6 +9,8 @@ export { applyIntents, splitBatch } from "./model/intents/apply-intents.js";
 export type { Effect, Intent, IntentKind, IntentOf, IntentValues } from "./model/intents/intent.js";
 export { needsOf } from "./model/intents/needs.js";
 export type { Needs } from "./model/intents/needs.js";
+export { memoId } from "./model/memo.js";
+export type { MemoRecord, MemoRef } from "./model/memo.js";
 export type { RunRecord, RunStatus, SettledStatus } from "./model/run.js";
 export { isSettled, settledStatuses, sourcesOf } from "./model/run.js";
 export type { KeyRecord, ThreadRecord, ThreadStatus, TombstoneRecord } from "./model/thread.js";

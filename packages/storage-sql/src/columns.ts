@@ -5,6 +5,7 @@ import type {
   CheckpointRecord,
   EventRecord,
   KeyRecord,
+  MemoRecord,
   OriginRecord,
   RunRecord,
   ThreadRecord,
@@ -14,6 +15,7 @@ import type {
   CheckpointsTable,
   EventsTable,
   IdempotencyKeysTable,
+  MemosTable,
   OriginsTable,
   RunsTable,
   ThreadsTable,
@@ -140,3 +142,10 @@ export function selection<Map extends Readonly<Record<string, string>>>(
 ): { [Field in keyof Map & string]: `${Map[Field]} as ${Field}` }[keyof Map & string][] {
   return Object.entries(columns).map(([field, column]) => `${column} as ${field}`) as never;
 }
+
+export const memoColumns = {
+  lineageId: "lineage_id",
+  kind: "kind",
+  key: "key",
+  runId: "run_id",
+} as const satisfies Columns<MemoRecord, MemosTable>;

@@ -4,7 +4,7 @@
  * JSON is text, times are epoch ms, flags are 0 or 1 on every database, so one row mapping fits all.
  */
 
-import type { CheckpointEncoding, CheckpointKind, RunStatus, SettledStatus } from "@heddle/core/storage";
+import type { CheckpointEncoding, CheckpointKind, MemoRecord, RunStatus, SettledStatus } from "@heddle/core/storage";
 
 export interface HeddleTables {
   readonly heddle_threads: ThreadsTable;
@@ -12,6 +12,7 @@ export interface HeddleTables {
   readonly heddle_checkpoints: CheckpointsTable;
   readonly heddle_events: EventsTable;
   readonly heddle_idempotency_keys: IdempotencyKeysTable;
+  readonly heddle_memos: MemosTable;
   readonly heddle_origins: OriginsTable;
   readonly heddle_tombstones: TombstonesTable;
   readonly heddle_migrations: MigrationsTable;
@@ -108,6 +109,13 @@ export interface IdempotencyKeysTable {
   keep_until: number;
   /** Its run was deleted: it goes once its time is over. */
   orphaned: Flag;
+}
+
+export interface MemosTable {
+  lineage_id: string;
+  kind: MemoRecord["kind"];
+  key: string;
+  run_id: string;
 }
 
 export interface OriginsTable {

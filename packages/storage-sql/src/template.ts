@@ -4,7 +4,8 @@
  * and each call only fills an array.
  */
 
-import type { Compilable } from "kysely";
+import { sql } from "kysely";
+import type { Compilable, RawBuilder } from "kysely";
 
 export interface Template<Params, Row> {
   readonly sql: string;
@@ -59,6 +60,14 @@ export function paramList<Params, Value>(
 ): Value[] {
   const places = Array.from({ length: Math.max(count, 1) }, (_, index) => index);
   return places.map((index) => param((params) => (read(params)[index] ?? null) as Value));
+}
+
+/**
+ * A limit that each call may set. The cast hides the placeholder from SQLite's planner, which otherwise looks at its
+ * value and so prepares the statement anew each time it is bound: 17 µs instead of 1, measured on 33 columns.
+ */
+export function paramLimit<Params>(param: Param<Params>, read: (params: Params) => number): RawBuilder<number> {
+  return sql<number>`cast(${param(read)} as integer)`;
 }
 
 /** What a record's field is in its column: flags are 0 or 1. */

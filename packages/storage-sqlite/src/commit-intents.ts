@@ -13,7 +13,7 @@ type Now = () => number;
 export function commitIntents(connection: Connection, intents: readonly Intent[], now: Now): Promise<IntentResult[]> {
   return connection.alone(async (retry) => {
     const commit = (some: readonly Intent[]) =>
-      retry(() => connection.transact(() => applyBatch(connection.statements, some, now())));
+      retry(() => connection.transact(() => applyBatch(connection, some, now())));
     try {
       return await commit(intents);
     } catch (error) {

@@ -6,6 +6,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { HeddleError } from "@heddle/core/storage";
 import type BetterSqlite3 from "better-sqlite3";
+import { RecordCache } from "./record-cache.js";
 import { retryWhileBusy } from "./retry-while-busy.js";
 import { Statements } from "./statements.js";
 import { HostTransactionOpen, isBusy } from "./storage-errors.js";
@@ -32,6 +33,7 @@ export class Connection {
   /** We opened it and close it. */
   readonly isOurs: boolean;
   readonly statements: Statements;
+  readonly cache: RecordCache;
   readonly turns = new TurnQueue();
   readonly listeners = new Set<CommitListener>();
   /** Tells a call from inside a transaction's body from any other. */
@@ -43,6 +45,7 @@ export class Connection {
     this.path = path;
     this.isOurs = isOurs;
     this.statements = new Statements(database);
+    this.cache = new RecordCache(this.statements);
     this.#hostTimeout = isOurs ? busyTimeout : Number(database.pragma("busy_timeout", { simple: true }));
   }
 
@@ -86,6 +89,7 @@ export class Connection {
     if (this.database.inTransaction) throw new HostTransactionOpen("the host has a transaction open");
     if (this.#hostTimeout <= busyTimeout) this.#run("begin immediate");
     else this.#beginWithoutWaiting();
+    this.cache.check();
   }
 
   commit(): void {
@@ -94,15 +98,18 @@ export class Connection {
 
   /** SQLite itself rolls back after some errors. */
   rollback(): void {
+    this.cache.clear();
     if (this.database.inTransaction) this.#run("rollback");
   }
 
   /** Run `work` as a part of the open transaction that can be undone alone. */
   nested<Result>(work: () => Result): Result {
     this.#run("savepoint heddle");
+    this.cache.check();
     try {
       return work();
     } catch (error) {
+      this.cache.clear();
       if (this.database.inTransaction) this.#run("rollback to heddle");
       throw error;
     } finally {

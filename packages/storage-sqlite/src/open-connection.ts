@@ -20,6 +20,14 @@ type Now = () => number;
 
 /** @throws HeddleError STORAGE_UNAVAILABLE, STORAGE_CORRUPT, STORAGE_FOREIGN, STORAGE_NEWER, STORAGE_READONLY */
 export async function openConnection(target: Target, now: Now): Promise<OpenedConnection> {
+  try {
+    return await open(target, now);
+  } catch (error) {
+    throw toStorageError(error, target.kind === "file" ? target.path : undefined);
+  }
+}
+
+function open(target: Target, now: Now): Promise<OpenedConnection> {
   switch (target.kind) {
     case "file":
       return shareFile(target, now);
@@ -67,18 +75,10 @@ async function shareFile({ path: given, synchronous }: Target & { kind: "file" }
 
 function openFile(path: string, synchronous: Synchronous, now: Now): SharedConnection {
   checkFile(path);
-  const connection = new Connection(connect(path), { path, isOurs: true });
+  const connection = new Connection(new BetterSqlite3(path, { timeout: busyTimeout }), { path, isOurs: true });
   const shared = { connection, users: 0, ready: prepareDatabase(connection, { synchronous, now }) };
   processState().connections.set(path, shared);
   return shared;
-}
-
-function connect(path: string): BetterSqlite3.Database {
-  try {
-    return new BetterSqlite3(path, { timeout: busyTimeout });
-  } catch (error) {
-    throw toStorageError(error, path);
-  }
 }
 
 /** One connection serves all: it keeps the strictest promise that any of its users asked for. */

@@ -1,6 +1,6 @@
 /** What an engine reads outside its writes. */
 
-import type { CheckpointReader, EventReader, RunReader, ThreadReader } from "@heddle/core/storage";
+import type { CheckpointChain, CheckpointReader, EventReader, RunReader, ThreadReader } from "@heddle/core/storage";
 import { checkpointChain, toEvent, toRun, toThread } from "@heddle/storage-sql";
 import type { RunRow, ThreadRow } from "@heddle/storage-sql";
 import type { CompiledQuery } from "kysely";
@@ -30,8 +30,7 @@ export function threadReader(read: Read): ThreadReader {
 export function checkpointReader(read: Read): CheckpointReader {
   return {
     get: (id) => read((statements) => statements.get(queries.checkpoint, { id })),
-    chain: (id, since) =>
-      read((statements) => checkpointChain(statements.all(queries.chain, { id, since }), { id, since })),
+    chain: (id, since) => read((statements) => chainOf(statements, id, since)),
     history: (id, limit) => read((statements) => statements.all(queries.history, { id, limit })),
   };
 }
@@ -44,6 +43,12 @@ export function eventReader(read: Read): EventReader {
         return statements.all(statement, query).map(toEvent);
       }),
   };
+}
+
+function chainOf(statements: Statements, id: string, since: string | undefined): CheckpointChain | undefined {
+  if (id !== since) return checkpointChain(statements.all(queries.chain, { id, since }), since);
+  const isThere = statements.get(queries.checkpoint, { id }) !== undefined;
+  return isThere ? { links: [], continuesSince: true } : undefined;
 }
 
 function mapped<Row, Record>(row: Row | undefined, map: (row: Row) => Record): Record | undefined {

@@ -6,6 +6,8 @@ import type {
   ClaimQuery,
   KeyRecord,
   KeyRef,
+  MemoRecord,
+  MemoRef,
   OriginRecord,
   RecordReader,
   RunRecord,
@@ -13,18 +15,24 @@ import type {
   TombstoneRecord,
 } from "@heddle/core/storage";
 import { toRun, toThread } from "@heddle/storage-sql";
+import type { Connection } from "./connection.js";
 import { queries } from "./queries.js";
+import type { RecordCache } from "./record-cache.js";
 import type { Statements } from "./statements.js";
 
 export class SqliteRecordReader implements RecordReader {
   readonly #statements: Statements;
+  readonly #cache: RecordCache;
   #claimable: { readonly query: ClaimQuery; readonly runs: readonly RunRecord[] } | undefined;
 
-  constructor(statements: Statements) {
+  constructor({ statements, cache }: Pick<Connection, "statements" | "cache">) {
     this.#statements = statements;
+    this.#cache = cache;
   }
 
   thread(id: string): ThreadRecord | undefined {
+    const known = this.#cache.thread(id);
+    if (known !== undefined) return known;
     const row = this.#statements.get(queries.thread, { id });
     return row && toThread(row);
   }
@@ -34,6 +42,8 @@ export class SqliteRecordReader implements RecordReader {
   }
 
   run(id: string): RunRecord | undefined {
+    const known = this.#cache.run(id);
+    if (known !== undefined) return known;
     const row = this.#statements.get(queries.run, { id });
     return row && toRun(row);
   }
@@ -64,6 +74,10 @@ export class SqliteRecordReader implements RecordReader {
 
   key(ref: KeyRef): KeyRecord | undefined {
     return this.#statements.get(queries.key, ref);
+  }
+
+  memo(ref: MemoRef): MemoRecord | undefined {
+    return this.#statements.get(queries.memo, ref);
   }
 
   checkpoint(id: string): CheckpointHead | undefined {

@@ -75,7 +75,7 @@ function applyOne(connection: Connection, intent: Intent, { effects, now }: Open
 /** What a poisonous intent wrote is undone; the transaction around it goes on. */
 function attempt(connection: Connection, intent: Intent, now: number) {
   try {
-    const [result] = connection.nested(() => applyBatch(connection.statements, [intent], now));
+    const [result] = connection.nested(() => applyBatch(connection, [intent], now));
     if (result === undefined) throw new Error("the intent was not answered");
     return result;
   } catch (error) {

@@ -18,8 +18,6 @@ import { join } from "node:path";
 import BetterSqlite3 from "better-sqlite3";
 import { processState } from "./process-state.js";
 
-const lockBytes = "begin exclusive";
-
 export class WorkerLocks {
   readonly #folder: string;
   readonly #own = new Set<string>();
@@ -75,16 +73,16 @@ export class WorkerLocks {
   }
 }
 
-/** May a worker's id name its file? Upper and lower case may be one to the file system: ids of both kinds are hashed. */
+/** May a worker's id name its file? Upper and lower case may be one to the file system: ids that mix them are hashed. */
 function isFit(name: string): boolean {
-  return /^[a-z]{1,16}_[A-Z0-9]{1,64}$/.test(name);
+  return /^[a-z]{1,16}_(?:[0-9a-z]{1,64}|[0-9A-Z]{1,64})$/.test(name);
 }
 
 /** Where somebody removed the file before it was locked, they saw a dead worker: make it again. */
 function takeForGood(path: string): BetterSqlite3.Database {
   for (;;) {
     const file = new BetterSqlite3(path, { timeout: 1_000 });
-    file.prepare(lockBytes).run();
+    lock(file);
     if (existsSync(path)) return file;
     file.close();
   }
@@ -96,7 +94,7 @@ function tryLock(path: string, work: () => void): boolean {
   let file: BetterSqlite3.Database | undefined;
   try {
     file = new BetterSqlite3(path, { fileMustExist: true, timeout: 0 });
-    file.prepare(lockBytes).run();
+    lock(file);
     work();
     return true;
   } catch {
@@ -104,6 +102,12 @@ function tryLock(path: string, work: () => void): boolean {
   } finally {
     file?.close();
   }
+}
+
+/** Nothing is ever written, so no journal is wanted: it would be one more file. */
+function lock(file: BetterSqlite3.Database): void {
+  file.pragma("journal_mode = off");
+  file.exec("begin exclusive");
 }
 
 function removeIfEmpty(folder: string): void {

@@ -81,12 +81,12 @@ export function readEvents({ events, runs }: MemoryTables, { stream, after, limi
 }
 
 export function due({ runIndexes }: MemoryTables, query: DueQuery, now: number): DueWork {
-  const { agents } = query;
+  const { agents, worker } = query;
   return {
     tend: runsToTend(runIndexes, query, now).map(({ id, threadId }) => ({ runId: id, threadId })),
     claimable: runIndexes.claims.first({ agents, now, limit: 1 }).length > 0,
-    nextAt: earlier(runIndexes.claims.nextAt(agents, now), nextToTend(runIndexes, now)),
-    workers: runIndexes.heldBy.names,
+    nextAt: earlier(runIndexes.claims.nextAt(agents, now), nextToTend(runIndexes, worker, now)),
+    workers: runIndexes.heldBy.names.filter((name) => name !== worker),
     now,
   };
 }
@@ -100,12 +100,16 @@ function runsToTend({ heldBy, upcoming }: RunIndexes, { deadWorkers, limit }: Du
   return [...found].slice(0, limit);
 }
 
-function nextToTend({ upcoming }: RunIndexes, now: number): number | null {
+/** Runs are walked by the soonest of their times; of the asker's own only the end of a cancel's grace counts. */
+function nextToTend({ upcoming }: RunIndexes, asker: string, now: number): number | null {
+  let next: number | null = null;
   for (const run of upcoming) {
-    const at = tendAt(run);
-    if (at !== null && at > now) return at;
+    const soonest = tendAt(run) ?? 0;
+    if (next !== null && next <= soonest) break;
+    const at = run.worker === asker ? run.graceUntil : soonest;
+    if (at !== null && at > now) next = earlier(next, at);
   }
-  return null;
+  return next;
 }
 
 /** A key lives as long as its run and at least its retention. */

@@ -3,6 +3,7 @@
 import type { CheckpointHead, CheckpointRecord } from "../model/checkpoint.js";
 import { streamOf, threadStream } from "../model/event.js";
 import { byteLength } from "../model/json.js";
+import { memoId, type MemoRecord, type MemoRef } from "../model/memo.js";
 import type { RunRecord } from "../model/run.js";
 import type { KeyRecord, ThreadRecord, TombstoneRecord } from "../model/thread.js";
 import {
@@ -30,6 +31,8 @@ export class MemoryTables implements RecordReader {
   readonly threads = new MemoryTable<ThreadRecord>(this.journal, idOf);
   readonly events = new EventLog(this.journal);
   readonly keys = new MemoryTable<KeyRecord>(this.journal, keyId);
+  readonly #memosOf = new GroupIndex<MemoRecord>((memo) => memo.lineageId, memoId);
+  readonly memos = new MemoryTable<MemoRecord>(this.journal, memoId, this.#memosOf);
   readonly tombstones = new MemoryTable<TombstoneRecord>(this.journal, threadIdOf);
   readonly #checkpointsOf = new GroupIndex<CheckpointRecord>(ownerOf, idOf);
   readonly checkpoints = new MemoryTable<CheckpointRecord>(this.journal, idOf, this.#checkpointsOf);
@@ -64,6 +67,10 @@ export class MemoryTables implements RecordReader {
     return this.keys.get(keyId(ref));
   }
 
+  memo(ref: MemoRef): MemoRecord | undefined {
+    return this.memos.get(memoId(ref));
+  }
+
   checkpoint(id: string): CheckpointHead | undefined {
     const checkpoint = this.checkpoints.get(id);
     return checkpoint && headOf(checkpoint);
@@ -89,6 +96,7 @@ export class MemoryTables implements RecordReader {
     for (const checkpoint of changes.checkpoints) this.checkpoints.put(checkpoint);
     for (const event of changes.events) this.events.append(event);
     for (const key of changes.keys) this.keys.put(key);
+    for (const memo of changes.memos) this.memos.put(memo);
     for (const origin of changes.origins) this.origins.put(origin);
     for (const tombstone of changes.tombstones) this.tombstones.put(tombstone);
     for (const removal of changes.removals) this.#remove(removal);
@@ -109,6 +117,7 @@ export class MemoryTables implements RecordReader {
       case "thread":
         return this.#removeThread(removal.id);
       case "run":
+        this.#removeMemos(removal.lineageId, removal.id);
         return this.#removeRun(removal.id, removal.threadId);
       case "checkpoints":
         return removal.ids.forEach((id) => this.checkpoints.delete(id));
@@ -122,7 +131,10 @@ export class MemoryTables implements RecordReader {
   }
 
   #removeThread(id: string): void {
-    for (const run of this.runIndexes.ofThread.of(id)) this.runs.delete(run.id);
+    for (const run of this.runIndexes.ofThread.of(id)) {
+      this.#removeMemos(run.lineageId, run.id);
+      this.runs.delete(run.id);
+    }
     this.runIndexes.dropQueue(id);
     this.events.drop(threadStream(id));
     this.threads.delete(id);
@@ -134,6 +146,10 @@ export class MemoryTables implements RecordReader {
     const stream = streamOf({ id, threadId });
     this.events.drop(stream);
     this.#removeCheckpoints(stream);
+  }
+
+  #removeMemos(lineageId: string, runId: string): void {
+    for (const memo of this.#memosOf.of(lineageId)) if (memo.runId === runId) this.memos.delete(memoId(memo));
   }
 
   #removeCheckpoints(owner: string): void {

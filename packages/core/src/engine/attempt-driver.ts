@@ -24,6 +24,7 @@ import { storedReason } from "../model/run-view.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Attempt, AttemptResult, AttemptSession } from "../ports/executor.js";
 import { Outbox } from "../runtime/outbox.js";
+import { checkId } from "./check-input.js";
 import { AttemptValues } from "./attempt-values.js";
 import type { ChangedValues } from "./attempt-values.js";
 import type { Core, RegisteredAgent } from "./core.js";
@@ -59,7 +60,7 @@ export class AttemptDriver {
     this.#core = core;
     this.#agent = agent;
     this.#policy = JSON.parse(run.policy) as RunPolicy;
-    this.#ref = { runId: run.id, threadId: run.threadId, attempt: run.attempt };
+    this.#ref = { runId: run.id, threadId: run.threadId, lineageId: run.lineageId, attempt: run.attempt };
     this.#outbox = new Outbox(
       (events) => this.#record(events),
       (delta) => core.hub.publish(streamOf(run), delta),
@@ -91,8 +92,16 @@ export class AttemptDriver {
   /** The run's record changed, by whoever's commit. */
   observe(run: RunRecord): void {
     if (this.#ending) return;
-    if (run.attempt !== this.run.attempt || run.status !== "running") this.loseLease();
+    if (run.attempt !== this.run.attempt || run.status !== "running") this.#overtaken(run);
     else if (run.cancelRequestedAt !== null) this.#cancel(run);
+  }
+
+  /** Somebody else took or ended the run: the end of a cancel's grace, if that is what it waited for. */
+  #overtaken(run: RunRecord): void {
+    if (this.#stop !== "cancel" || run.status !== "canceled") return this.loseLease();
+    this.#tellAbandoned();
+    this.#stop = "lease_lost";
+    this.#abandonNow(leaseLost(this.#ref));
   }
 
   loseLease(): void {
@@ -119,7 +128,8 @@ export class AttemptDriver {
     });
     this.#stopWith("cancel", error);
     const grace = Math.max(0, (run.graceUntil ?? 0) - (run.cancelRequestedAt ?? 0));
-    this.#later(grace, () => this.#abandonNow(leaseLost(this.#ref)));
+    // One more: a timer and the clock may round differently, and an abandoned run settles after its grace.
+    this.#later(grace + 1, () => this.#abandonNow(leaseLost(this.#ref)));
   }
 
   /** Abort the signal; whoever comes first says why. */
@@ -195,15 +205,17 @@ export class AttemptDriver {
 
   #session(): AttemptSession {
     return {
-      emit: (type, payload) => this.#emit(type, payload),
+      emit: (type, payload, options) => this.#emit(type, payload, options?.key),
       delta: (type, payload, options) => this.#delta(type, payload, options),
       checkpoint: (values) => this.#checkpoint(values),
     };
   }
 
-  #emit(type: string, payload: unknown): Promise<void> {
+  #emit(type: string, payload: unknown, key: string | undefined): Promise<void> {
     try {
-      return this.#outbox.emit(newEvent(type, payload, this.#core.settings.limits.event));
+      const { limits } = this.#core.settings;
+      const event = newEvent(type, payload, limits.event);
+      return this.#outbox.emit(key === undefined ? event : { ...event, key: checkId("event key", key, limits) });
     } catch (error) {
       return Promise.reject(error);
     }
@@ -262,7 +274,7 @@ export class AttemptDriver {
   async #end(ending: Ending): Promise<void> {
     this.#clearTimers();
     if (ending.type === "abandoned" && this.#stop !== "shutdown") this.#tellAbandoned();
-    const rest = await this.#outbox.close(leaseLost(this.#ref));
+    const rest = await this.#outbox.close(() => leaseLost(this.#ref));
     await this.#checkpoints;
     if (this.#stop === "lease_lost") return rest.settled(leaseLost(this.#ref));
     this.#ending = true;

@@ -38,8 +38,12 @@ export interface Core {
   readonly tracker: RunTracker;
   readonly lifecycle: Lifecycle;
   readonly values: ValuesCache;
-  /** Throws ENGINE_CLOSED unless the engine is open. */
-  requireOpen(): void;
+  /**
+   * Every public call passes here first.
+   * @param inTransaction the call is made in a host's transaction, with `{ tx }`
+   * @throws HeddleError ENGINE_CLOSED; TRANSACTION_MISUSE for a call inside a transaction that is not made in it
+   */
+  requireOpen(inTransaction?: boolean): void;
   /** Tell everyone concerned what a commit changed. */
   tell(effects: readonly Effect[]): void;
   acceptAndLaunch(intent: AcceptRun): Promise<Accepted>;

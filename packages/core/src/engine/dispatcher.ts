@@ -59,7 +59,7 @@ export class Dispatcher {
 
   giveBack(): void {
     this.#reserved--;
-    this.wake();
+    if (this.#wanted) this.wake();
   }
 
   /** Drive a run that was claimed under a reservation. */
@@ -101,6 +101,8 @@ export class Dispatcher {
   async #claim(): Promise<void> {
     try {
       do {
+        // Runs that settled in one commit free their slots in one turn: one claim fills them all.
+        await this.#core.clock.turn();
         this.#wanted = false;
         await this.#claimOnce(Math.min(this.#free(), largestClaim));
       } while (this.#wanted && this.#open && this.#free() >= 1);
@@ -113,7 +115,7 @@ export class Dispatcher {
 
   async #claimOnce(limit: number): Promise<void> {
     const { committer, worker, settings, agentNames } = this.#core;
-    if (agentNames.length === 0) return;
+    if (agentNames.length === 0 || limit < 1) return;
     this.#reserved += limit;
     try {
       const runs = await committer.commit<"claim_runs">({

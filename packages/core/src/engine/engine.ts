@@ -28,7 +28,7 @@ import type { EngineSettings, SettingsInput } from "./settings.js";
 import { policyOf } from "./start-run.js";
 import { Teller } from "./tell.js";
 import { Threads } from "./threads.js";
-import { runTransaction } from "./transaction.js";
+import { refuseInTransaction, runTransaction } from "./transaction.js";
 import type { Transaction } from "./transaction.js";
 import { Watchman } from "./watchman.js";
 
@@ -123,6 +123,11 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     return !this.#core.committer.busy && this.#watchman.idle;
   }
 
+  /** Wake for nothing but what the storage says is due. @internal */
+  refresh(): Promise<void> {
+    return this.#watchman.refresh();
+  }
+
   /** Attempts whose code has not returned. @internal */
   get attempts(): number {
     return this.#dispatcher.drivers.length;
@@ -191,14 +196,15 @@ export class Engine<Host = unknown> implements AsyncDisposable {
       lifecycle,
       values: new ValuesCache(storage.checkpoints, this.settings.limits.valuesCache),
       tell,
-      requireOpen: () => this.#requireOpen(),
+      requireOpen: (inTransaction) => this.#requireOpen(inTransaction),
       acceptAndLaunch: (intent) => this.#acceptAndLaunch(intent),
       cancel: (run, reason, grace) => this.#cancel(run, reason, grace),
-      report: (error, during) => lifecycle.emit("error", { error, during }),
+      report: (error, during) => lifecycle.report(error, during),
     };
   }
 
-  #requireOpen(): void {
+  #requireOpen(inTransaction = false): void {
+    if (!inTransaction) refuseInTransaction(this.#core);
     if (this.#state === "open" || this.#state === "starting") return;
     if (this.#state === "new") {
       throw new HeddleError("ENGINE_CLOSED", "The engine has not been started: await engine.start() first.");

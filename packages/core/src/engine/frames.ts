@@ -31,8 +31,13 @@ export interface AgentDeltas {
 type OwnType = string & {};
 
 export interface Emit {
-  <Type extends keyof AgentEvents>(type: Type, payload: AgentEvents[Type]): Promise<void>;
-  (type: OwnType, payload?: unknown): Promise<void>;
+  <Type extends keyof AgentEvents>(type: Type, payload: AgentEvents[Type], options?: EmitOptions): Promise<void>;
+  (type: OwnType, payload?: unknown, options?: EmitOptions): Promise<void>;
+}
+
+export interface EmitOptions {
+  /** Stored once per lineage: a later attempt that emits it again changes nothing. 1 to 255 characters. */
+  readonly key?: string;
 }
 
 export interface SendDelta {

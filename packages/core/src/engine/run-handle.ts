@@ -57,13 +57,13 @@ export class RunHandle<Output = unknown> {
   #watching: Promise<RunRecord | undefined> | undefined;
 
   /** @internal */
-  constructor(core: Core, run: RunRecord, watch = false) {
+  constructor(core: Core, run: RunRecord, settled?: Promise<RunRecord | undefined>) {
     this.id = run.id;
     this.threadId = run.threadId ?? undefined;
     this.agent = run.agent;
     this.#core = core;
     if (isSettled(run.status)) this.#settled = run;
-    else if (watch) this.#watch();
+    else if (settled !== undefined) this.#listenTo(settled);
   }
 
   /**
@@ -126,17 +126,11 @@ export class RunHandle<Output = unknown> {
     return run;
   }
 
+  /** Code that had not returned by the end of its grace was fenced off, by whichever process noticed. */
   async #waitStopped(): Promise<true | "abandoned"> {
-    let abandoned = false;
-    const undo = this.#core.lifecycle.on("attempt_abandoned", ({ runId }) => {
-      abandoned ||= runId === this.id;
-    });
-    try {
-      await this.#wait({}).catch(() => undefined);
-      return abandoned ? "abandoned" : true;
-    } finally {
-      undo();
-    }
+    const run = await this.#whenSettled();
+    const graceWasOver = run?.graceUntil != null && (run.settledAt ?? 0) >= run.graceUntil;
+    return graceWasOver ? "abandoned" : true;
   }
 
   async #wait({ signal, onDisconnect }: WaitOptions): Promise<RunRecord> {
@@ -164,16 +158,16 @@ export class RunHandle<Output = unknown> {
     if (this.#settled !== undefined) return this.#settled;
     if (this.#watching !== undefined) return this.#watching;
     this.#core.requireOpen();
-    const watching = this.#watch();
+    // Listen before the look, so that nothing settles unseen.
+    const watching = this.#listenTo(this.#core.tracker.wait(this.id));
     const now = await this.#core.storage.runs.get(this.id);
     if (now === undefined) this.#core.tracker.gone(this.id);
     else if (isSettled(now.status)) this.#core.tracker.settled(now);
     return watching;
   }
 
-  /** Listen first, so that nothing settles unseen. */
-  #watch(): Promise<RunRecord | undefined> {
-    this.#watching ??= this.#core.tracker.wait(this.id).then((run) => {
+  #listenTo(settled: Promise<RunRecord | undefined>): Promise<RunRecord | undefined> {
+    this.#watching = settled.then((run) => {
       this.#settled = run;
       return run;
     });

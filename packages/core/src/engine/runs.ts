@@ -2,6 +2,7 @@
 
 import type { z } from "zod";
 import { HeddleError } from "../errors.js";
+import type { AcceptRun } from "../model/intents/intent.js";
 import { settledStatuses } from "../model/run.js";
 import type { RunRecord, RunStatus } from "../model/run.js";
 import { viewRun } from "../model/run-view.js";
@@ -72,12 +73,13 @@ export class Runs {
     const intents = starts.map(({ agent, threadId, input, options }) =>
       acceptIntent(core, agent, threadId ?? null, input, options),
     );
-    const accepted = await runTransaction(core, async (tx) => {
-      const runs: RunRecord[] = [];
-      for (const intent of intents) runs.push((await applyIn<"accept_run">(core, tx, intent)).run);
-      return runs;
-    });
-    return accepted.map((run) => new RunHandle(core, run));
+    return handlesOf(core, intents, () =>
+      runTransaction(core, async (tx) => {
+        const runs: RunRecord[] = [];
+        for (const intent of intents) runs.push((await applyIn<"accept_run">(core, tx, intent)).run);
+        return runs;
+      }),
+    );
   }
 
   /** @throws HeddleError RUN_NOT_FOUND */
@@ -152,11 +154,32 @@ export async function startRun<Output>(
   input: unknown,
   options: AnyStartOptions,
 ): Promise<RunHandle<Output>> {
-  core.requireOpen();
+  core.requireOpen(options.tx !== undefined);
   const intent = acceptIntent(core, agent, threadId, input, options);
-  const { run } = await accept(core, intent, options.tx);
-  // Listens from now on: nothing can settle the run between its acceptance and this line.
-  return new RunHandle<Output>(core, run, options.tx === undefined);
+  if (options.tx !== undefined) return new RunHandle<Output>(core, (await accept(core, intent, options.tx)).run);
+  const [handle] = await handlesOf<Output>(core, [intent], async () => [(await accept(core, intent, undefined)).run]);
+  return handle as RunHandle<Output>;
+}
+
+/** Handles of runs that `accept` accepts. They listen from before it on, so what settles in the same commit is heard. */
+async function handlesOf<Output>(
+  core: Core,
+  intents: readonly AcceptRun[],
+  accept: () => Promise<readonly RunRecord[]>,
+): Promise<readonly RunHandle<Output>[]> {
+  const expected = intents.map(({ run }) => core.tracker.expect(run.id));
+  try {
+    const runs = await accept();
+    return runs.map((run, index) => {
+      // An idempotency key may have named a run of long ago.
+      const isNew = run.id === intents[index]?.run.id;
+      expected[index]?.[isNew ? "accepted" : "refused"]();
+      return new RunHandle<Output>(core, run, isNew ? expected[index]?.settled : undefined);
+    });
+  } catch (error) {
+    for (const run of expected) run.refused();
+    throw error;
+  }
 }
 
 const statuses: readonly RunStatus[] = ["pending", "running", ...settledStatuses];

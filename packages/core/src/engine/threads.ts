@@ -95,7 +95,7 @@ export class Threads {
 
   async #create(id: string | undefined, options: ThreadOptions, ifExists: "fail" | "return"): Promise<ThreadHandle> {
     const core = this.#core;
-    core.requireOpen();
+    core.requireOpen(options.tx !== undefined);
     const { limits } = core.settings;
     const values = this.#initialValues(options.values);
     const intent = {

@@ -1,5 +1,6 @@
 /** A host's transaction: its own rows and run starts commit or roll back together. */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { HeddleError } from "../errors.js";
 import type { AcceptRun, Accepted, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
 import type { StorageTransaction } from "../ports/storage.js";
@@ -15,20 +16,35 @@ export interface Transaction<Host = unknown> {
   readonly [inner]: { readonly core: Core; readonly tx: StorageTransaction<Host>; open: boolean };
 }
 
+/** Tells a call made inside a transaction's callback from any other. */
+const scope = new AsyncLocalStorage<{ readonly core: Core; open: boolean }>();
+
 export async function runTransaction<Host, Result>(
   core: Core,
   body: (tx: Transaction<Host>) => Promise<Result>,
 ): Promise<Result> {
+  refuseInTransaction(core);
   const { result, effects } = await core.storage.transaction(async (storageTx) => {
     const state = { core, tx: storageTx as StorageTransaction<Host>, open: true };
     try {
-      return await body({ host: state.tx.host, [inner]: state });
+      return await scope.run(state, () => body({ host: state.tx.host, [inner]: state }));
     } finally {
       state.open = false;
     }
   });
   core.tell(effects);
   return result;
+}
+
+/** Waiting for the storage inside one's own transaction would never end. @throws HeddleError TRANSACTION_MISUSE */
+export function refuseInTransaction(core: Core): void {
+  const around = scope.getStore();
+  if (around?.core !== core || !around.open) return;
+  throw new HeddleError(
+    "TRANSACTION_MISUSE",
+    'Inside a transaction pass "{ tx }" to start and create, and do everything else after it: it would wait for the ' +
+      "transaction to end, for ever.",
+  );
 }
 
 /** Apply an intent inside a transaction of this engine. */

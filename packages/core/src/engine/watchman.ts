@@ -58,6 +58,14 @@ export class Watchman {
     this.#cancelDue = this.#core.clock.setTimer(delay, () => this.#fallDue(), "work");
   }
 
+  /** Forget what was expected and ask the storage instead: runs that settled meanwhile no longer wait for time. */
+  async refresh(): Promise<void> {
+    this.#cancelDue?.();
+    this.#dueAt = Number.POSITIVE_INFINITY;
+    this.look();
+    await this.#looking;
+  }
+
   get idle(): boolean {
     return this.#looking === undefined;
   }
@@ -135,9 +143,11 @@ export class Watchman {
   /** Another process may have committed: see what became of our runs, waiters and readers. */
   async #catchUp(): Promise<void> {
     const { storage, worker, tracker, hub } = this.#core;
-    if (this.#dispatcher.drivers.length > 0) {
+    // Before the read: a run that is claimed during it is not missing from it.
+    const { drivers } = this.#dispatcher;
+    if (drivers.length > 0) {
       const held = new Map((await storage.work.heldBy(worker)).map((run) => [run.id, run]));
-      for (const driver of this.#dispatcher.drivers) {
+      for (const driver of drivers) {
         const run = held.get(driver.run.id);
         if (run === undefined) driver.loseLease();
         else driver.observe(run);

@@ -127,7 +127,7 @@ export interface RunRecord {
   readonly worker: string | null;
   readonly leaseUntil: number | null;
   readonly cancelRequestedAt: number | null;
-  /** From here on anyone may settle the canceled run. */
+  /** From here on anyone may settle the canceled run. Settled later than this: its code was left behind. */
   readonly graceUntil: number | null;
   readonly deadlineAt: number | null;
   readonly idempotencyKey: string | null;

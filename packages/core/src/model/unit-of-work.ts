@@ -12,6 +12,7 @@ import { compareText } from "./text-order.js";
 import type { CheckpointHead, CheckpointRecord } from "./checkpoint.js";
 import type { EventRecord } from "./event.js";
 import type { Effect } from "./intents/intent.js";
+import { memoId, type MemoRecord, type MemoRef } from "./memo.js";
 import type { RunRecord } from "./run.js";
 import type { KeyRecord, ThreadRecord, TombstoneRecord } from "./thread.js";
 
@@ -44,6 +45,7 @@ export interface RecordReader {
   /** Pending, active, due: highest priority first, then `availableAt`, then `createdAt`, then id. */
   claimable(query: ClaimQuery): readonly RunRecord[];
   key(ref: KeyRef): KeyRecord | undefined;
+  memo(ref: MemoRef): MemoRecord | undefined;
   checkpoint(id: string): CheckpointHead | undefined;
   origin(threadId: string): OriginRecord | undefined;
   /** Copies that go on from a checkpoint that `ownerId` wrote. */
@@ -66,16 +68,17 @@ export interface Changes {
   readonly checkpoints: readonly CheckpointRecord[];
   readonly events: readonly EventRecord[];
   readonly keys: readonly KeyRecord[];
+  readonly memos: readonly MemoRecord[];
   readonly origins: readonly OriginRecord[];
   readonly tombstones: readonly TombstoneRecord[];
   readonly removals: readonly Removal[];
 }
 
 export type Removal =
-  /** The thread's row, runs and events. Its checkpoints are told apart: copies may need them. */
+  /** The thread's row, runs, their memos, and events. Its checkpoints are told apart: copies may need them. */
   | { readonly type: "thread"; readonly id: string }
-  /** A run's row; a thread run's events lose their payload, a stateless run's log and checkpoints go with it. */
-  | { readonly type: "run"; readonly id: string; readonly threadId: string | null }
+  /** A run's row and memos; a thread run's events lose their payload, a stateless run's log and checkpoints go with it. */
+  | { readonly type: "run"; readonly id: string; readonly threadId: string | null; readonly lineageId: string }
   | { readonly type: "checkpoints"; readonly ids: readonly string[] }
   | { readonly type: "checkpoints_of"; readonly threadId: string }
   | { readonly type: "origin"; readonly threadId: string }
@@ -153,6 +156,7 @@ export class UnitOfWork {
   /** Of the changed runs those that wait for a claim: few, where a batch claims most runs that it accepts. */
   readonly #waiting = new Map<string, RunRecord>();
   readonly #keys = new Map<string, KeyRecord>();
+  readonly #memos = new Map<string, MemoRecord>();
   readonly #checkpoints = new Map<string, CheckpointRecord>();
   readonly #events: EventRecord[] = [];
   readonly #origins: OriginRecord[] = [];
@@ -227,6 +231,14 @@ export class UnitOfWork {
     this.#keys.set(keyId(key), key);
   }
 
+  memo(ref: MemoRef): MemoRecord | undefined {
+    return this.#memos.get(memoId(ref)) ?? this.#reader.memo(ref);
+  }
+
+  putMemo(memo: MemoRecord): void {
+    this.#memos.set(memoId(memo), memo);
+  }
+
   checkpoint(id: string): CheckpointHead | undefined {
     const own = this.#checkpoints.get(id);
     if (own === undefined) return this.#reader.checkpoint(id);
@@ -298,6 +310,7 @@ export class UnitOfWork {
       checkpoints: [...this.#checkpoints.values()],
       events: this.#events,
       keys: [...this.#keys.values()],
+      memos: [...this.#memos.values()],
       origins: this.#origins,
       tombstones: [...this.#tombstones.values()],
       removals: this.#removals,

@@ -46,8 +46,8 @@ export interface Attempt {
 
 /** What the agent may do meanwhile. After the attempt's end or fence every call rejects with `LEASE_LOST`. */
 export interface AttemptSession {
-  /** Append a durable event; resolves when it is committed. */
-  emit(type: string, payload: unknown): Promise<void>;
+  /** Append a durable event; resolves when it is committed. With a key: once per lineage, whatever is retried. */
+  emit(type: string, payload: unknown, options?: { readonly key?: string }): Promise<void>;
   /** Send a transient frame to whoever listens now. */
   delta(type: string, payload: unknown, options?: { readonly messageId?: string }): void;
   /** Write a mid-run checkpoint; resolves with the new values when it is committed. */

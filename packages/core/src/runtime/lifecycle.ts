@@ -35,6 +35,7 @@ export type LifecycleListener<Type extends LifecycleType> = (event: LifecycleEve
 
 export class Lifecycle {
   readonly #emitter = new EventEmitter<string>();
+  readonly #warned = new Set<string>();
 
   /** Returns its undo. */
   on<Type extends LifecycleType>(type: Type, listener: LifecycleListener<Type>): () => void {
@@ -52,6 +53,14 @@ export class Lifecycle {
     return this.#emitter.listenerCount(type) > 0;
   }
 
+  /** Report a failure in the background; where nobody listens for `error`, as a process warning, once per occasion. */
+  report(error: unknown, during: string): void {
+    if (this.heard("error")) return this.emit("error", { error, during });
+    if (this.#warned.has(during) || this.#warned.size > 100) return;
+    this.#warned.add(during);
+    process.emitWarning(`${during} failed: ${String(error)} (engine.on("error", …) hears of all)`, "HeddleWarning");
+  }
+
   #call<Type extends LifecycleType>(
     type: Type,
     listener: LifecycleListener<Type>,
@@ -59,14 +68,14 @@ export class Lifecycle {
   ): void {
     try {
       const returned: unknown = listener(event);
-      if (returned instanceof Promise) returned.catch((error: unknown) => this.#report(type, error));
+      if (returned instanceof Promise) returned.catch((error: unknown) => this.#blame(type, error));
     } catch (error) {
-      this.#report(type, error);
+      this.#blame(type, error);
     }
   }
 
-  #report(type: LifecycleType, error: unknown): void {
-    if (type !== "error") this.emit("error", { error, during: `a listener of ${type}` });
+  #blame(type: LifecycleType, error: unknown): void {
+    if (type !== "error") this.report(error, `a listener of ${type}`);
   }
 }
 

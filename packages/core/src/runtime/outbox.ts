@@ -23,7 +23,7 @@ export class Outbox {
   readonly #publish: (delta: DeltaFrame) => void;
   readonly #segments: Segment[] = [];
   #committing: Promise<void> | undefined;
-  #closed: HeddleError | undefined;
+  #closed: (() => HeddleError) | undefined;
 
   constructor(
     commit: (events: readonly NewEvent[]) => Promise<void>,
@@ -35,7 +35,7 @@ export class Outbox {
 
   /** Resolves when the event is committed. */
   emit(event: NewEvent): Promise<void> {
-    if (this.#closed !== undefined) return rejected(this.#closed);
+    if (this.#closed !== undefined) return rejected(this.#closed());
     const segment = this.#openSegment();
     segment.events.push(event);
     this.#committing ??= this.#run();
@@ -57,8 +57,9 @@ export class Outbox {
   /**
    * No more is taken. Events that are not on their way yet are handed over, to be written with the settle; their
    * promises resolve with `settled`.
+   * @param error what later calls get; made only when needed, since most attempts end without one
    */
-  async close(error: HeddleError): Promise<{ events: readonly NewEvent[]; settled(failure?: unknown): void }> {
+  async close(error: () => HeddleError): Promise<{ events: readonly NewEvent[]; settled(failure?: unknown): void }> {
     this.#closed = error;
     const last = this.#segments.at(-1);
     const joins = last !== undefined && last.deltas.length === 0 && this.#segments.length > 1;
@@ -70,7 +71,7 @@ export class Outbox {
 
   /** Fence: what is not committed is refused. */
   abandon(error: HeddleError): void {
-    this.#closed = error;
+    this.#closed = () => error;
     for (const segment of this.#segments.splice(1)) segment.reject(error);
   }
 

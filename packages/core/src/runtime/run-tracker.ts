@@ -10,10 +10,18 @@ import type { RunReader } from "../ports/storage.js";
 type Waiter = (run: RunRecord | undefined) => void;
 type Reject = (error: unknown) => void;
 
+/** A run that is about to be accepted. Until `accepted` or `refused` is called, its absence means nothing. */
+export interface ExpectedRun {
+  readonly settled: Promise<RunRecord | undefined>;
+  accepted(): void;
+  refused(): void;
+}
+
 export class RunTracker {
   readonly #runs: RunReader;
   readonly #waiters = new Map<string, Set<Waiter>>();
   readonly #rejects = new Map<Reject, () => void>();
+  readonly #expected = new Set<string>();
 
   constructor(runs: RunReader) {
     this.#runs = runs;
@@ -31,13 +39,39 @@ export class RunTracker {
 
   /** The settled run; `undefined` when it is gone. Rejects when the engine closes. */
   wait(runId: string): Promise<RunRecord | undefined> {
-    return new Promise((resolve, reject) => {
-      const undo = this.watch(runId, (run) => {
+    return this.#wait(runId).settled;
+  }
+
+  /**
+   * As `wait`, for a run that is not there yet: who begins to wait only when its acceptance is answered may miss that
+   * the same commit settled it.
+   */
+  expect(runId: string): ExpectedRun {
+    const { settled, undo } = this.#wait(runId);
+    this.#expected.add(runId);
+    const accepted = (): void => void this.#expected.delete(runId);
+    const refused = (): void => {
+      accepted();
+      undo();
+    };
+    settled.catch(() => {});
+    return { settled, accepted, refused };
+  }
+
+  #wait(runId: string): { readonly settled: Promise<RunRecord | undefined>; undo(): void } {
+    let undo = (): void => {};
+    const settled = new Promise<RunRecord | undefined>((resolve, reject) => {
+      const unwatch = this.watch(runId, (run) => {
         this.#rejects.delete(reject);
         resolve(run);
       });
-      this.#rejects.set(reject, undo);
+      this.#rejects.set(reject, unwatch);
+      undo = () => {
+        this.#rejects.delete(reject);
+        unwatch();
+      };
     });
+    return { settled, undo };
   }
 
   /** Nobody will hear of anything any more. */
@@ -59,7 +93,7 @@ export class RunTracker {
 
   /** Look up every run that somebody waits for: another process may have settled or deleted it. */
   async recheck(): Promise<void> {
-    const ids = [...this.#waiters.keys()];
+    const ids = [...this.#waiters.keys()].filter((id) => !this.#expected.has(id));
     for (let start = 0; start < ids.length; start += 100) await this.#recheck(ids.slice(start, start + 100));
   }
 

@@ -100,7 +100,7 @@ function checkFields(run: RunRecord): void {
   is(run.failures + run.crashes <= run.attempt, "it failed more often than it was tried");
   is(run.status !== "canceled" || run.cancelReason !== null, "has no reason");
   is(run.status !== "pending" || run.cancelRequestedAt === null, "a cancel is requested");
-  is((run.graceUntil !== null) === (running && run.cancelRequestedAt !== null), `graceUntil is ${run.graceUntil}`);
+  is((run.graceUntil !== null) === (run.cancelRequestedAt !== null), `graceUntil is ${run.graceUntil}`);
 }
 
 /** Where the run stands: active, queued, delayed or settled. */

@@ -63,6 +63,7 @@ export async function createTestEngine(options: TestEngineOptions = {}): Promise
 async function runUntilIdle(engine: Engine, clock: ManualClock, patience: number): Promise<void> {
   for (let step = 0; step < maxSteps; step++) {
     await untilQuiet(engine, clock, patience);
+    await engine.refresh();
     const next = clock.nextTimer("work");
     if (next === undefined) return;
     await clock.advanceTo(next);

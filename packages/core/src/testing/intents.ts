@@ -58,8 +58,8 @@ export function settleRun(run: RunRecord, options: Partial<SettleRun> = {}): Set
   };
 }
 
-export function attemptOf({ id, threadId, attempt }: RunRecord): SettleRun["attempt"] {
-  return { runId: id, threadId, attempt };
+export function attemptOf({ id, threadId, lineageId, attempt }: RunRecord): SettleRun["attempt"] {
+  return { runId: id, threadId, lineageId, attempt };
 }
 
 export function cancelRun(

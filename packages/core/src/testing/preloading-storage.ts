@@ -6,6 +6,7 @@
 import { MemoryDatabase, MemoryStorage } from "../adapters/memory-storage.js";
 import type { Intent } from "../model/intents/intent.js";
 import { needsOf } from "../model/intents/needs.js";
+import { memoId } from "../model/memo.js";
 import type { RunRecord } from "../model/run.js";
 import { keyId, type RecordReader } from "../model/unit-of-work.js";
 import type { Storage } from "../ports/storage.js";
@@ -21,7 +22,10 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
     if (!isAllowed) throw new Error(`${intents.map(({ kind }) => kind).join(", ")} did not need ${what}`);
   };
   const reveal = (runs: readonly RunRecord[]): readonly RunRecord[] => {
-    for (const run of runs) may.runs.add(run.id);
+    for (const run of runs) {
+      may.runs.add(run.id);
+      if (run.threadId !== null) may.threads.add(run.threadId);
+    }
     return runs;
   };
   return {
@@ -58,6 +62,10 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
       if (key !== undefined) may.runs.add(key.runId);
       return key;
     },
+    memo(ref) {
+      must(may.memos.has(memoId(ref)), `memo ${memoId(ref)}`);
+      return records.memo(ref);
+    },
     checkpoint(id) {
       must(may.checkpoints.has(id), `checkpoint ${id}`);
       return records.checkpoint(id);
@@ -87,6 +95,7 @@ function allowed(intents: readonly Intent[]) {
     unsettledOf: new Set(needs.flatMap((need) => need.unsettledOf)),
     checkpointsOf: new Set(needs.flatMap((need) => need.checkpointsOf)),
     keys: new Set(needs.flatMap((need) => need.keys.map(keyId))),
+    memos: new Set(needs.flatMap((need) => need.memos.map(memoId))),
     claimable: new Set(needs.flatMap((need) => (need.claimable ? [need.claimable.agents.join()] : []))),
     checkpoints: new Set<string>(),
   };

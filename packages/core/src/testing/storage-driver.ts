@@ -5,7 +5,7 @@ import type { RunRecord } from "../model/run.js";
 import type { EventRecord } from "../model/event.js";
 import { threadStream } from "../model/event.js";
 import type { ThreadRecord } from "../model/thread.js";
-import type { DueWork, IntentResult, Storage } from "../ports/storage.js";
+import type { DueQuery, DueWork, IntentResult, Storage } from "../ports/storage.js";
 import { acceptRun, attemptOf, cancelRun, freshId, releaseRun, settleRun, tendRun, type AcceptOptions } from "./intents.js";
 
 export const lease = 15_000;
@@ -116,7 +116,8 @@ export class StorageDriver {
     return this.events(threadStream(threadId));
   }
 
-  due(given: { deadWorkers?: readonly string[]; limit?: number; agents?: readonly string[] } = {}): Promise<DueWork> {
-    return this.storage.work.due({ worker: this.worker, deadWorkers: [], limit: 100, agents: ["worker"], ...given });
+  /** What a worker that holds nothing is told. */
+  due(given: Partial<DueQuery> = {}): Promise<DueWork> {
+    return this.storage.work.due({ worker: "wrk_asker", deadWorkers: [], limit: 100, agents: ["worker"], ...given });
   }
 }

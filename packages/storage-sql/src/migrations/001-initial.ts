@@ -5,7 +5,7 @@ import type { QueryBuilder } from "../query-builder.js";
 import type { Migration } from "./migration.js";
 
 /**
- * Threads, runs, checkpoints, events, idempotency keys, origins of copies, tombstones.
+ * Threads, runs, checkpoints, events, idempotency keys, memos, origins of copies, tombstones.
  *
  * Large texts are the last columns of their tables, so reading the short ones never walks a row's overflow pages.
  * Indexes that serve unsettled runs are partial: a settled run costs its id, its thread and its creation time.
@@ -19,6 +19,7 @@ export const initial: Migration = {
     ...checkpoints(db, dialect),
     events(db, dialect),
     ...idempotencyKeys(db, dialect),
+    memos(db, dialect),
     ...origins(db, dialect),
     ...tombstones(db, dialect),
   ],
@@ -204,6 +205,17 @@ function idempotencyKeys({ schema }: QueryBuilder, { keyText, clusteredTable }: 
       .column("keep_until")
       .where(sql<SqlBool>`orphaned = 1`),
   ];
+}
+
+function memos({ schema }: QueryBuilder, { keyText, clusteredTable }: SqlDialect): Compilable {
+  const table = schema
+    .createTable("heddle_memos")
+    .addColumn("lineage_id", keyText, (column) => column.notNull())
+    .addColumn("kind", "text", (column) => column.notNull())
+    .addColumn("key", keyText, (column) => column.notNull())
+    .addColumn("run_id", keyText, (column) => column.notNull())
+    .addPrimaryKeyConstraint("heddle_memos_key", ["lineage_id", "kind", "key"]);
+  return clusteredTable === undefined ? table : table.modifyEnd(clusteredTable);
 }
 
 function origins({ schema }: QueryBuilder, { keyText }: SqlDialect): Compilable[] {

@@ -1,12 +1,13 @@
 import type { CheckpointChain } from "@heddle/core/storage";
-import type { ByChain, ChainRow } from "./checkpoint-queries.js";
+import type { ChainRow } from "./checkpoint-queries.js";
 
-/** @param rows what the `chain` query found, oldest first */
-export function checkpointChain(rows: readonly ChainRow[], { id, since }: ByChain): CheckpointChain | undefined {
-  const first = rows[0];
-  if (first === undefined) return id === since ? { links: [], continuesSince: true } : undefined;
+/** @param rows what the `chain` query found, in any order */
+export function checkpointChain(rows: readonly ChainRow[], since: string | undefined): CheckpointChain | undefined {
+  const oldestFirst = rows.toSorted((a, b) => b.depth - a.depth);
+  const first = oldestFirst[0];
+  if (first === undefined) return undefined;
   return {
-    links: rows.map((row) => ({ id: row.id, encoding: row.encoding, body: row.body, valuesBytes: row.valuesBytes })),
+    links: oldestFirst.map(({ id, encoding, body, valuesBytes }) => ({ id, encoding, body, valuesBytes })),
     continuesSince: since !== undefined && first.encoding !== "snapshot" && first.parentId === since,
   };
 }

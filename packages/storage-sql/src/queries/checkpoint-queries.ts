@@ -8,11 +8,17 @@ import { template } from "../template.js";
 
 export type ByChain = { readonly id: string; readonly since: string | undefined };
 export type ByHistory = { readonly id: string; readonly limit: number };
-export type ChainRow = Pick<CheckpointRecord, "id" | "encoding" | "body" | "valuesBytes" | "parentId">;
+/** `depth`: steps up from where the walk began. */
+export type ChainRow = Pick<CheckpointRecord, "id" | "encoding" | "body" | "valuesBytes" | "parentId"> & {
+  readonly depth: number;
+};
 
 export function checkpointQueries(db: QueryBuilder) {
   return {
-    /** Oldest first, from the nearest snapshot, the root, or behind `since`. */
+    /**
+     * From the nearest snapshot, the root, or behind `since`, which is another checkpoint. `checkpointChain` sorts, so
+     * that no database moves bodies about.
+     */
     chain: template<ByChain, ChainRow>((param) =>
       db
         .withRecursive("walk", (walk) =>
@@ -32,8 +38,7 @@ export function checkpointQueries(db: QueryBuilder) {
         )
         .selectFrom("walk as w")
         .innerJoin("heddle_checkpoints as c", "c.id", "w.id")
-        .select(["c.id", "c.encoding", "c.body", "c.values_bytes as valuesBytes", "c.parent_id as parentId"])
-        .orderBy("w.depth", "desc"),
+        .select(["c.id", "c.encoding", "c.body", "c.values_bytes as valuesBytes", "c.parent_id as parentId", "w.depth"]),
     ),
     /** Newest first. */
     history: template<ByHistory, CheckpointHead>((param) =>

@@ -4,7 +4,7 @@ import type { EventQuery, EventRecord } from "@heddle/core/storage";
 import { sql } from "kysely";
 import { eventColumns, selection } from "../columns.js";
 import type { QueryBuilder } from "../query-builder.js";
-import { template } from "../template.js";
+import { paramLimit, template } from "../template.js";
 
 export function eventQueries(db: QueryBuilder) {
   const { payload: _, ...columns } = eventColumns;
@@ -26,7 +26,7 @@ export function eventQueries(db: QueryBuilder) {
       events
         .where("e.stream", "=", param(({ stream }) => stream))
         .where("e.seq", ">", param(({ after }) => after))
-        .limit(param(({ limit }) => limit))
+        .limit(paramLimit(param, ({ limit }) => limit))
         .$castTo<EventRecord>(),
     ),
     /** Only the run's part of the log is searched; all of it where the run's row is gone. */
@@ -38,7 +38,7 @@ export function eventQueries(db: QueryBuilder) {
         .where("e.seq", ">=", (eb) => eb.fn.coalesce(run.select("r.first_seq"), sql.lit(0)))
         .where("e.seq", "<=", (eb) => eb.fn.coalesce(run.select("r.last_seq"), sql.lit(Number.MAX_SAFE_INTEGER)))
         .where("e.run_id", "=", param(({ runId }) => runId ?? ""))
-        .limit(param(({ limit }) => limit))
+        .limit(paramLimit(param, ({ limit }) => limit))
         .$castTo<EventRecord>();
     }),
   };

@@ -6,11 +6,12 @@
  */
 
 import type { CheckpointHead, CheckpointLink, ClaimQuery, KeyRecord, KeyRef } from "@heddle/core/storage";
-import type { OriginRecord, TombstoneRecord } from "@heddle/core/storage";
+import type { MemoRecord, MemoRef, OriginRecord, TombstoneRecord } from "@heddle/core/storage";
 import { sql } from "kysely";
 import {
   checkpointHeadColumns,
   keyColumns,
+  memoColumns,
   originColumns,
   runColumns,
   selection,
@@ -20,7 +21,7 @@ import {
 import type { SqlDialect } from "../dialect.js";
 import type { QueryBuilder } from "../query-builder.js";
 import type { RunRow, ThreadRow } from "../rows.js";
-import { paramList, template, templatePerCount } from "../template.js";
+import { paramLimit, paramList, template, templatePerCount } from "../template.js";
 import type { Param } from "../template.js";
 
 export type ById = { readonly id: string };
@@ -66,7 +67,7 @@ function runQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
         .where("thread_id", "=", param(({ threadId }) => threadId))
         .where("queue_position", "is not", null)
         .orderBy("queue_position")
-        .limit(param(({ limit }) => limit))
+        .limit(paramLimit(param, ({ limit }) => limit))
         .$if(locksRows, (query) => query.forUpdate())
         .$castTo<RunRow>(),
     ),
@@ -88,7 +89,7 @@ function runQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
           .orderBy("available_at")
           .orderBy("created_at")
           .orderBy("id")
-          .limit(param(({ limit }) => limit))
+          .limit(paramLimit(param, ({ limit }) => limit))
           .$if(locksRows, (query) => query.forUpdate().skipLocked())
           .$castTo<RunRow>(),
       ),
@@ -131,6 +132,15 @@ function checkpointQueries(db: QueryBuilder) {
 
 function keyQueries(db: QueryBuilder) {
   return {
+    memo: template<MemoRef, MemoRecord>((param) =>
+      db
+        .selectFrom("heddle_memos")
+        .select(selection(memoColumns))
+        .where("lineage_id", "=", param(({ lineageId }) => lineageId))
+        .where("kind", "=", param(({ kind }) => kind))
+        .where("key", "=", param(({ key }) => key))
+        .$castTo<MemoRecord>(),
+    ),
     key: template<KeyRef, KeyRecord>((param) =>
       db
         .selectFrom("heddle_idempotency_keys")

@@ -6,7 +6,7 @@ import type { QueryBuilder } from "../query-builder.js";
 import { template } from "../template.js";
 import type { ById, ByThread } from "./record-queries.js";
 
-type RunRef = { readonly id: string; readonly threadId: string | null };
+type RunRef = { readonly id: string; readonly threadId: string | null; readonly lineageId: string };
 
 /** The scope that a run's idempotency key was stored under. */
 function keyScope(threadId: string | null): string {
@@ -24,6 +24,16 @@ function threadRemovals(db: QueryBuilder) {
         .updateTable("heddle_idempotency_keys")
         .set({ orphaned: sql.lit(1 as const) })
         .where("scope", "=", param(({ threadId }) => keyScope(threadId))),
+    ),
+    deleteMemosOfThread: template<ByThread, unknown>((param) =>
+      db
+        .deleteFrom("heddle_memos")
+        .where("lineage_id", "in", (eb) =>
+          eb
+            .selectFrom("heddle_runs")
+            .select("lineage_id")
+            .where("thread_id", "=", param(({ threadId }) => threadId)),
+        ),
     ),
     deleteEventsOfThread: template<ByThread, unknown>((param) =>
       db.deleteFrom("heddle_events").where("stream", "=", param(({ threadId }) => threadStream(threadId))),
@@ -73,6 +83,12 @@ function runRemovals(db: QueryBuilder) {
       db
         .deleteFrom("heddle_checkpoints")
         .where("thread_id", "is", null)
+        .where("run_id", "=", param(({ id }) => id)),
+    ),
+    deleteMemosOfRun: template<RunRef, unknown>((param) =>
+      db
+        .deleteFrom("heddle_memos")
+        .where("lineage_id", "=", param(({ lineageId }) => lineageId))
         .where("run_id", "=", param(({ id }) => id)),
     ),
     deleteRun: template<RunRef, unknown>((param) =>

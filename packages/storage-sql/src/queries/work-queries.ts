@@ -8,7 +8,7 @@ import { sql } from "kysely";
 import { runColumns, selection } from "../columns.js";
 import type { QueryBuilder } from "../query-builder.js";
 import type { RunRow } from "../rows.js";
-import { paramList, template, templatePerCount } from "../template.js";
+import { paramLimit, paramList, template, templatePerCount } from "../template.js";
 import type { Param } from "../template.js";
 
 export type ByWorker = { readonly worker: string };
@@ -81,7 +81,7 @@ function leaseQueries(db: QueryBuilder) {
           )
           .orderBy("at")
           .orderBy("id")
-          .limit(param(({ limit }) => limit))
+          .limit(paramLimit(param, ({ limit }) => limit))
           .$castTo<DueRow>(),
       ),
     ),
@@ -100,7 +100,7 @@ function pendingQueries(db: QueryBuilder) {
         .where("available_at", "<=", param(({ now }) => now))
         .orderBy("available_at")
         .orderBy("id")
-        .limit(param(({ limit }) => limit)),
+        .limit(paramLimit(param, ({ limit }) => limit)),
     ),
     dueDeadlines: template<DueParams, DueRow>((param) =>
       waiting
@@ -109,7 +109,7 @@ function pendingQueries(db: QueryBuilder) {
         .where("deadline_at", "<=", param(({ now }) => now))
         .orderBy("deadline_at")
         .orderBy("id")
-        .limit(param(({ limit }) => limit)),
+        .limit(paramLimit(param, ({ limit }) => limit)),
     ),
   };
 }

@@ -9,17 +9,20 @@ import type {
   CheckpointRecord,
   EventRecord,
   KeyRecord,
+  MemoRecord,
   OriginRecord,
   RunRecord,
   ThreadRecord,
   TombstoneRecord,
 } from "@heddle/core/storage";
 import { sql } from "kysely";
+import type { Compilable } from "kysely";
 import {
   changingRunColumns,
   checkpointColumns,
   eventColumns,
   keyColumns,
+  memoColumns,
   originColumns,
   runColumns,
   threadColumns,
@@ -27,6 +30,7 @@ import {
 } from "../columns.js";
 import type { QueryBuilder } from "../query-builder.js";
 import { columnValues, template } from "../template.js";
+import type { Param, Template } from "../template.js";
 
 /** A change of a record that was there before. */
 export interface Update<Row> extends Change<Row> {
@@ -38,19 +42,19 @@ export function writeQueries(db: QueryBuilder) {
 }
 
 function threadWrites(db: QueryBuilder) {
+  const { id: _, createdAt: __, ...changingColumns } = threadColumns;
   return {
     insertThread: template<ThreadRecord, unknown>((param) =>
       db.insertInto("heddle_threads").values(columnValues(param, threadColumns, (thread) => thread)),
     ),
-    updateThread: template<Update<ThreadRecord>, unknown>((param) => {
-      const { id: _, created_at: __, ...values } = columnValues(param, threadColumns, ({ after }) => after);
-      return db
+    updateThread: updateOf<ThreadRecord, typeof changingColumns>(changingColumns, (param, columns) =>
+      db
         .updateTable("heddle_threads")
-        .set(values)
+        .set(columnValues(param, columns, ({ after }) => after))
         .where("id", "=", param(({ before }) => before.id))
         .where("last_seq", "=", param(({ before }) => before.lastSeq))
-        .where("active_run_id", "is not distinct from", param(({ before }) => before.activeRunId));
-    }),
+        .where("active_run_id", "is not distinct from", param(({ before }) => before.activeRunId)),
+    ),
   };
 }
 
@@ -59,15 +63,51 @@ function runWrites(db: QueryBuilder) {
     insertRun: template<RunRecord, unknown>((param) =>
       db.insertInto("heddle_runs").values(columnValues(param, runColumns, (run) => run)),
     ),
-    updateRun: template<Update<RunRecord>, unknown>((param) =>
+    updateRun: updateOf<RunRecord, typeof changingRunColumns>(changingRunColumns, (param, columns) =>
       db
         .updateTable("heddle_runs")
-        .set(columnValues(param, changingRunColumns, ({ after }) => after))
+        .set(columnValues(param, columns, ({ after }) => after))
         .where("id", "=", param(({ before }) => before.id))
         .where("attempt", "=", param(({ before }) => before.attempt))
         .where("status", "=", param(({ before }) => before.status)),
     ),
   };
+}
+
+/**
+ * Updates that set only what differs: an index whose columns are not named is left alone, which halves the time of the
+ * commonest ones. A handful of shapes occurs; each is compiled when it first does.
+ */
+function updateOf<Row, Columns extends Readonly<Record<string, string>>>(
+  columns: Columns,
+  build: (param: Param<Update<Row>>, changed: Columns) => Compilable,
+): UpdateTemplate<Row> {
+  const fields = Object.keys(columns) as (keyof Columns & keyof Row & string)[];
+  const shapes = new Map<number, Template<Update<Row>, unknown>>();
+  return (update) => {
+    const shape = shapeOf(fields, update);
+    if (shape === 0) return undefined;
+    const known = shapes.get(shape);
+    if (known !== undefined) return known;
+    const changed = fields.filter((field) => update.before[field] !== update.after[field]);
+    const some = Object.fromEntries(changed.map((field) => [field, columns[field]])) as unknown as Columns;
+    const compiled = template<Update<Row>, unknown>((param) => build(param, some));
+    shapes.set(shape, compiled);
+    return compiled;
+  };
+}
+
+/** The statement for an update; `undefined` where nothing differs. */
+export type UpdateTemplate<Row> = (update: Update<Row>) => Template<Update<Row>, unknown> | undefined;
+
+/** The fields that differ, one bit each. */
+function shapeOf<Row>(fields: readonly (keyof Row)[], { before, after }: Update<Row>): number {
+  let shape = 0;
+  for (let index = 0; index < fields.length; index++) {
+    const field = fields[index] as keyof Row;
+    if (before[field] !== after[field]) shape |= 1 << index;
+  }
+  return shape;
 }
 
 function logWrites(db: QueryBuilder) {
@@ -99,6 +139,9 @@ function rememberedWrites(db: QueryBuilder) {
             orphaned: eb.ref("excluded.orphaned"),
           })),
         ),
+    ),
+    insertMemo: template<MemoRecord, unknown>((param) =>
+      db.insertInto("heddle_memos").values(columnValues(param, memoColumns, (memo) => memo)),
     ),
     insertOrigin: template<OriginRecord, unknown>((param) =>
       db.insertInto("heddle_origins").values(columnValues(param, originColumns, (origin) => origin)),

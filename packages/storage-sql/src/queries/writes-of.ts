@@ -3,7 +3,7 @@
 import type { Change, Changes, Removal } from "@heddle/core/storage";
 import type { Template } from "../template.js";
 import type { Queries } from "./queries.js";
-import type { Update } from "./write-queries.js";
+import type { UpdateTemplate } from "./write-queries.js";
 
 /** One statement with its values, and whether it must match exactly one row. */
 export interface Write {
@@ -16,24 +16,31 @@ export interface Write {
 export function writesOf(queries: Queries, changes: Changes): Write[] {
   const writes: Write[] = [];
   const { insertThread, updateThread, insertRun, updateRun } = queries;
-  for (const change of changes.threads) writes.push(changeOf(change, insertThread, updateThread));
-  for (const change of changes.runs) writes.push(changeOf(change, insertRun, updateRun));
+  for (const change of changes.threads) pushChange(writes, change, insertThread, updateThread);
+  for (const change of changes.runs) pushChange(writes, change, insertRun, updateRun);
   for (const checkpoint of changes.checkpoints) writes.push(write(queries.insertCheckpoint, checkpoint));
   for (const event of changes.events) writes.push(write(queries.insertEvent, event));
   for (const key of changes.keys) writes.push(write(queries.putKey, key));
+  for (const memo of changes.memos) writes.push(write(queries.insertMemo, memo));
   for (const origin of changes.origins) writes.push(write(queries.insertOrigin, origin));
   for (const tombstone of changes.tombstones) writes.push(write(queries.putTombstone, tombstone));
   for (const removal of changes.removals) writes.push(...removalOf(queries, removal));
   return writes;
 }
 
-function changeOf<Row>(
+function pushChange<Row>(
+  writes: Write[],
   { before, after }: Change<Row>,
   insert: Template<Row, unknown>,
-  update: Template<Update<Row>, unknown>,
-): Write {
-  if (before === undefined) return write(insert, after);
-  return { statement: update, params: { before, after }, mustMatch: true };
+  update: UpdateTemplate<Row>,
+): void {
+  if (before === undefined) {
+    writes.push(write(insert, after));
+    return;
+  }
+  const params = { before, after };
+  const statement = update(params);
+  if (statement !== undefined) writes.push({ statement, params, mustMatch: true });
 }
 
 function write<Params>(statement: Template<Params, unknown>, params: Params): Write {
@@ -58,15 +65,15 @@ function removalOf(queries: Queries, removal: Removal): Write[] {
 }
 
 function threadRemoval(queries: Queries, threadId: string): Write[] {
-  const { orphanKeysOfThread, deleteEventsOfThread, deleteRunsOfThread, deleteThread } = queries;
-  return [orphanKeysOfThread, deleteEventsOfThread, deleteRunsOfThread, deleteThread].map((statement) =>
+  const { orphanKeysOfThread, deleteMemosOfThread, deleteEventsOfThread, deleteRunsOfThread, deleteThread } = queries;
+  return [orphanKeysOfThread, deleteMemosOfThread, deleteEventsOfThread, deleteRunsOfThread, deleteThread].map((statement) =>
     write(statement, { threadId }),
   );
 }
 
 /** The row goes last: what comes before looks into it. */
 function runRemoval(queries: Queries, run: Extract<Removal, { type: "run" }>): Write[] {
-  const { orphanKeyOfRun, blankEventsOfRun, deleteEventsOfRun, deleteCheckpointsOfRun, deleteRun } = queries;
+  const { orphanKeyOfRun, deleteMemosOfRun, blankEventsOfRun, deleteEventsOfRun, deleteCheckpointsOfRun, deleteRun } = queries;
   const log = run.threadId === null ? [deleteEventsOfRun, deleteCheckpointsOfRun] : [blankEventsOfRun];
-  return [orphanKeyOfRun, ...log, deleteRun].map((statement) => write(statement, run));
+  return [orphanKeyOfRun, deleteMemosOfRun, ...log, deleteRun].map((statement) => write(statement, run));
 }

@@ -37,7 +37,7 @@ export function deleteRun(uow: UnitOfWork, intent: DeleteRun): undefined {
       details: { runId: run.id, status: run.status },
     });
   }
-  uow.remove({ type: "run", id: run.id, threadId: run.threadId });
+  uow.remove({ type: "run", id: run.id, threadId: run.threadId, lineageId: run.lineageId });
   uow.tell({ type: "run_deleted", runId: run.id });
 }
 

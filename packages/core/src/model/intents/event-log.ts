@@ -5,8 +5,9 @@ import type { RunRecord } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import type { NewEvent } from "./intent.js";
 
-/** Append `events` to the run's stream and return the run with its seq range moved on. */
-export function appendEvents(uow: UnitOfWork, run: RunRecord, events: readonly NewEvent[]): RunRecord {
+/** Append `events` to the run's stream and return the run with its seq range moved on. Keyed ones only once. */
+export function appendEvents(uow: UnitOfWork, run: RunRecord, emitted: readonly NewEvent[]): RunRecord {
+  const events = emitted.filter((event) => isNew(uow, run, event));
   if (events.length === 0) return run;
   const thread = run.threadId === null ? undefined : uow.thread(run.threadId);
   const last = thread === undefined ? run.lastSeq : thread.lastSeq;
@@ -27,4 +28,12 @@ export function appendEvents(uow: UnitOfWork, run: RunRecord, events: readonly N
   const lastSeq = last + events.length;
   if (thread !== undefined) uow.putThread({ ...thread, lastSeq, updatedAt: uow.now });
   return uow.putRun({ ...run, firstSeq: run.firstSeq === 0 ? last + 1 : run.firstSeq, lastSeq });
+}
+
+function isNew(uow: UnitOfWork, run: RunRecord, { key }: NewEvent): boolean {
+  if (key === undefined) return true;
+  const ref = { lineageId: run.lineageId, kind: "event", key } as const;
+  if (uow.memo(ref) !== undefined) return false;
+  uow.putMemo({ ...ref, runId: run.id });
+  return true;
 }

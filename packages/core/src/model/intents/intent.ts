@@ -17,6 +17,8 @@ export interface NewEvent {
   readonly type: string;
   /** JSON text. */
   readonly payload: string;
+  /** Stored once per lineage: an attempt that emits it again changes nothing. */
+  readonly key?: string;
 }
 
 /** A checkpoint to write: its parent is the run's newest checkpoint, its thread the run's. */
@@ -33,6 +35,7 @@ export interface NewCheckpoint {
 export interface AttemptRef {
   readonly runId: string;
   readonly threadId: string | null;
+  readonly lineageId: string;
   readonly attempt: number;
 }
 

@@ -3,7 +3,8 @@
  * Storages that can read synchronously inside a transaction do not need it.
  */
 
-import type { Intent } from "./intent.js";
+import type { MemoRef } from "../memo.js";
+import type { AttemptRef, Intent, NewEvent } from "./intent.js";
 import type { ClaimQuery, KeyRef } from "../unit-of-work.js";
 
 export interface Needs {
@@ -16,9 +17,12 @@ export interface Needs {
   readonly queuesOf: readonly string[];
   /** Threads of which every unsettled run is read. */
   readonly unsettledOf: readonly string[];
+  /** Keys, each with the run that it names. */
   readonly keys: readonly KeyRef[];
+  readonly memos: readonly MemoRef[];
   /** Threads whose head checkpoint, origin and copies are read, with the links where copies exist. */
   readonly checkpointsOf: readonly string[];
+  /** Runs to claim, each with its thread: a claim writes to the thread's log. */
   readonly claimable?: Omit<ClaimQuery, "now">;
 }
 
@@ -29,6 +33,7 @@ const nothing: Needs = {
   queuesOf: [],
   unsettledOf: [],
   keys: [],
+  memos: [],
   checkpointsOf: [],
 };
 
@@ -43,7 +48,7 @@ export function needsOf(intent: Intent): Needs {
     case "record_progress":
     case "settle_run":
     case "release_run":
-      return runNeeds(intent.attempt.runId, intent.attempt.threadId);
+      return attemptNeeds(intent.attempt, intent.events);
     case "cancel_run":
     case "tend_run":
     case "delete_run":
@@ -73,4 +78,9 @@ function acceptNeeds(intent: Extract<Intent, { kind: "accept_run" }>): Needs {
 function runNeeds(runId: string, threadId: string | null): Needs {
   const threads = threadId === null ? [] : [threadId];
   return { ...nothing, runs: [runId], threads, queuesOf: threads };
+}
+
+function attemptNeeds({ runId, threadId, lineageId }: AttemptRef, events: readonly NewEvent[]): Needs {
+  const keys = events.flatMap(({ key }) => (key === undefined ? [] : [key]));
+  return { ...runNeeds(runId, threadId), memos: keys.map((key) => ({ lineageId, kind: "event", key })) };
 }

@@ -54,7 +54,6 @@ function settledFields(uow: UnitOfWork, run: RunRecord, outcome: Outcome): Parti
     queuePosition: null,
     worker: null,
     leaseUntil: null,
-    graceUntil: null,
     settledAt: uow.now,
     output: outcome.status === "succeeded" ? outcome.output : null,
     error: outcome.status === "failed" ? JSON.stringify(outcome.error) : run.error,
@@ -80,6 +79,6 @@ function removeIfEphemeral(uow: UnitOfWork, run: RunRecord): void {
   if (!run.policy.includes('"onCompletion":"delete"')) return;
   const { onCompletion } = JSON.parse(run.policy) as RunPolicy;
   if (onCompletion !== "delete") return;
-  uow.remove({ type: "run", id: run.id, threadId: null });
+  uow.remove({ type: "run", id: run.id, threadId: null, lineageId: run.lineageId });
   uow.tell({ type: "run_deleted", runId: run.id });
 }

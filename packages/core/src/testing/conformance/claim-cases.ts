@@ -126,7 +126,7 @@ export const claimCases = inGroup("run: claim", {
     const lost = await driver.start();
     await driver.settle(lost);
     await clock.advance(5_000);
-    const attempts = [held, lost].map(({ id, threadId, attempt }) => ({ runId: id, threadId, attempt }));
+    const attempts = [held, lost].map(({ id, threadId, lineageId, attempt }) => ({ runId: id, threadId, lineageId, attempt }));
     const states = await driver.apply<"extend_leases">({ kind: "extend_leases", worker: driver.worker, lease, attempts });
     const prolonged = { ...held, leaseUntil: clock.now() + lease };
     assert.deepEqual(states, [

@@ -36,7 +36,7 @@ export const tendCases = inGroup("run: tend", {
   async "a prolonged lease is not lost"({ driver, clock }) {
     const run = await driver.start();
     await clock.advance(lease - 1);
-    const attempts = [{ runId: run.id, threadId: null, attempt: 1 }];
+    const attempts = [{ runId: run.id, threadId: null, lineageId: run.lineageId, attempt: 1 }];
     await driver.apply<"extend_leases">({ kind: "extend_leases", worker: driver.worker, lease, attempts });
     await clock.advance(lease - 1);
     assert.equal(await driver.tend(run), undefined);

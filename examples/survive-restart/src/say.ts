@@ -1,0 +1,8 @@
+/** Lines of two processes on one time scale. */
+
+const startedAt = Number((process.env.STARTED_AT ??= String(Date.now())));
+const name = process.send === undefined ? "parent" : "child";
+
+export function say(text: string): void {
+  console.log(`${String(Date.now() - startedAt).padStart(5)} ms  ${name.padEnd(6)}  ${text}`);
+}

@@ -1,0 +1,113 @@
+/**
+ * The code in README.md and docs/ is true: each page is one program, made of its ts blocks from top to bottom. All other
+ * lines are left blank, so a line number in an error is the page's own. What a page says it prints (`// → …`) must be
+ * what it prints, in that order.
+ */
+
+import { execFile } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = join(root, ".work/docs");
+const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ...docsPages()];
+const programs = pages.filter((page) => blocksOf(page).trim() !== "");
+
+const run = promisify(execFile);
+const resolve = createRequire(import.meta.url).resolve;
+
+function docsPages(): string[] {
+  const files = readdirSync(join(root, "docs")).filter((file) => file.endsWith(".md"));
+  return files.sort().map((file) => `docs/${file}`);
+}
+
+/** The page with everything but its ts blocks blanked out. */
+function blocksOf(page: string): string {
+  let inside = false;
+  const lines = readFileSync(join(root, page), "utf8").split("\n");
+  return lines
+    .map((line) => {
+      if (line.startsWith("```")) {
+        inside = line === "```ts";
+        return "";
+      }
+      return inside ? line : "";
+    })
+    .join("\n");
+}
+
+function programOf(page: string): string {
+  return join(folder, basename(page).replace(/\.md$/, ".ts"));
+}
+
+function promisedOutput(page: string): string[] {
+  return [...blocksOf(page).matchAll(/\/\/ → (.*)$/gm)].map(([, text = ""]) => text.trim());
+}
+
+beforeAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  // What a page imports is what the tests may import.
+  symlinkSync(join(root, "tests/node_modules"), join(folder, "node_modules"), "junction");
+  for (const page of programs) writeFileSync(programOf(page), blocksOf(page));
+  const config = {
+    extends: "../../tsconfig.base.json",
+    compilerOptions: { noEmit: true },
+    files: programs.map((page) => basename(programOf(page))),
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+});
+
+test("the code in the docs type-checks", { timeout: 60_000 }, async () => {
+  const { stdout } = await attempt(process.execPath, [resolve("typescript/bin/tsc"), "-p", folder]);
+  expect(stdout).toBe("");
+});
+
+describe("the code runs and prints what the page says", () => {
+  test.each(programs)("%s", { timeout: 60_000 }, async (page) => {
+    const cwd = mkdtempSync(join(tmpdir(), "heddle-docs-"));
+    const tsx = pathToFileURL(resolve("tsx")).href;
+    const { stdout, stderr, failed } = await attempt(process.execPath, ["--import", tsx, programOf(page)], cwd);
+    expect(failed, `${page} failed:\n${stderr}\n${stdout}`).toBe(false);
+    let rest = stdout.split("\n").map((line) => line.trim());
+    for (const text of promisedOutput(page)) {
+      const at = rest.indexOf(text);
+      expect(at, `${page} does not print "${text}" where it says so. It prints:\n${stdout}`).toBeGreaterThanOrEqual(0);
+      rest = rest.slice(at + 1);
+    }
+    rmSync(cwd, { recursive: true, force: true });
+  });
+});
+
+test("every link between the pages leads somewhere", () => {
+  const broken = pages.flatMap((page) =>
+    [...readFileSync(join(root, page), "utf8").matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)]
+      .map(([, target = ""]) => join(root, page, "..", target))
+      .filter((target) => !existsSync(target))
+      .map((target) => `${page} → ${target}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+async function attempt(program: string, args: readonly string[], cwd = root) {
+  try {
+    return { ...(await run(program, args, { cwd, timeout: 50_000 })), failed: false };
+  } catch (error) {
+    const { stdout = "", stderr = "", message } = error as Error & { stdout?: string; stderr?: string };
+    return { stdout, stderr: stderr || message, failed: true };
+  }
+}

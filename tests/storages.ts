@@ -1,0 +1,53 @@
+/**
+ * The storages on which every promise to users is tested. Another one is added here, once, and all files run on it.
+ */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { memoryStorage } from "@heddle/core";
+import type { Storage } from "@heddle/core/storage";
+import { sqliteStorage } from "@heddle/storage-sqlite";
+import { describe } from "vitest";
+
+export interface StorageKind {
+  readonly name: string;
+  /** An empty database of its own. */
+  create(): Promise<Database>;
+}
+
+export interface Database {
+  /** For the first engine. */
+  readonly storage: Storage;
+  /** The same data for another engine, as another process would open it where the storage allows that. */
+  connect(): Storage;
+  cleanup(): Promise<void>;
+}
+
+const memory: StorageKind = {
+  name: "memory",
+  async create() {
+    const storage = memoryStorage();
+    return { storage, connect: () => storage, cleanup: async () => {} };
+  },
+};
+
+const sqlite: StorageKind = {
+  name: "sqlite",
+  async create() {
+    const directory = mkdtempSync(join(tmpdir(), "heddle-test-"));
+    const connect = () => sqliteStorage({ path: join(directory, "test.db"), synchronous: "normal" });
+    return {
+      storage: connect(),
+      connect,
+      cleanup: async () => rmSync(directory, { recursive: true, force: true }),
+    };
+  },
+};
+
+export const storages: readonly StorageKind[] = [memory, sqlite];
+
+/** The same tests once per storage. */
+export function onEveryStorage(promise: string, tests: (kind: StorageKind) => void): void {
+  for (const kind of storages) describe(`${promise}, on ${kind.name}`, () => tests(kind));
+}

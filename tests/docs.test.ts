@@ -20,10 +20,11 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const folder = join(root, ".work/docs");
+mkdirSync(join(root, ".work"), { recursive: true });
+const folder = mkdtempSync(join(root, ".work/docs-"));
 const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ...docsPages()];
 const programs = pages.filter((page) => blocksOf(page).trim() !== "");
 
@@ -59,8 +60,6 @@ function promisedOutput(page: string): string[] {
 }
 
 beforeAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
   // What a page imports is what the tests may import.
   symlinkSync(join(root, "tests/node_modules"), join(folder, "node_modules"), "junction");
   for (const page of programs) writeFileSync(programOf(page), blocksOf(page));
@@ -71,6 +70,8 @@ beforeAll(() => {
   };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
 });
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("the code in the docs type-checks", { timeout: 60_000 }, async () => {
   const { stdout } = await attempt(process.execPath, [resolve("typescript/bin/tsc"), "-p", folder]);

@@ -17,10 +17,13 @@ const agents = fc.subarray(["x", "y"], { minLength: 1 });
 const anyRun = fc.nat(50).map((number) => ({ runId: `any#${number}`, threadId: null }));
 const attempt = fc
   .record({ group: fc.constantFrom("running", "running", "running", "any"), number: fc.nat(50), attempt: fc.constantFrom(0, 0, 0, 0, 1) })
-  .map(({ group, number, attempt }) => ({ runId: `${group}#${number}`, threadId: null, attempt }));
+  .map(({ group, number, attempt }) => ({ runId: `${group}#${number}`, threadId: null, lineageId: "", attempt }));
 
 const events = fc.array(
-  fc.record({ type: fc.constantFrom("log", "tool_call"), payload: fc.json({ maxDepth: 2 }) }),
+  fc.record(
+    { type: fc.constantFrom("log", "tool_call"), payload: fc.json({ maxDepth: 2 }), key: fc.constantFrom("e", "f") },
+    { requiredKeys: ["type", "payload"] },
+  ),
   { maxLength: 2 },
 );
 const finalCheckpointId = fc.constant("");

@@ -271,17 +271,6 @@ onEveryStorage("retries and timeouts", (kind) => {
     expect(await run.settled()).toMatchObject({ status: "failed", error: { code: "DEADLINE_EXCEEDED" } });
   });
 
-  test("a lost lease is a crash, not a failure, and goes on at once", async () => {
-    const worker = handDriven();
-    const { engine, advance, join } = await setUp(kind, { agents: [worker.agent] });
-    const run = await engine.runs.start(worker.agent, null);
-    await worker.next();
-    const frozen = await join({ agents: [worker.agent], work: false });
-    expect(await frozen.engine.runs.count()).toBe(1);
-    await advance(0);
-    expect(await run.info()).toMatchObject({ failures: 0, crashes: 0 });
-  });
-
   test("bad values, bad output and oversized output are failures like any other, and are retried", async () => {
     const worker = handDriven({ retry: { maxFailures: 3, jitter: "none", delay: 1 } });
     const { engine, advance } = await setUp(kind, { agents: [worker.agent], limits: { output: 50 } });

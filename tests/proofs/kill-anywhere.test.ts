@@ -20,6 +20,7 @@ import { startProgram } from "./support/program.js";
 import type { Program } from "./support/program.js";
 import { startProgress } from "./support/progress.js";
 import { minutes, seconds, sized } from "./support/size.js";
+import { within } from "./support/within.js";
 import { countBy, median, printTable, quantile } from "./support/table.js";
 import { tempDir } from "./support/temp-dir.js";
 
@@ -102,7 +103,7 @@ async function createThreads(path: string): Promise<readonly string[]> {
 /** Each phase in each place in turn; how deep in, by chance. */
 function aimOf(round: number): Aim {
   const phase = phases[round % phases.length] ?? "accept";
-  const place = places[Math.floor(round / phases.length) % places.length] ?? "inside";
+  const place = places[(round + Math.floor(round / phases.length)) % places.length] ?? "inside";
   return { phase, place, skip: Math.floor(12 * Math.random()), statement: Math.floor(24 * Math.random()) };
 }
 
@@ -154,13 +155,6 @@ async function drain(program: Loaded, recovery: Recovery): Promise<void> {
   await within(60 * seconds, drained, "accepted runs are not settled");
   await program.gone;
   expect(program.ended).toBe("0");
-}
-
-async function within<Value>(ms: number, value: Promise<Value>, otherwise: string): Promise<Value> {
-  const timeout = sleep(ms, undefined, { ref: false }).then(() => {
-    throw new Error(`${otherwise}, after ${ms} ms`);
-  });
-  return Promise.race([value, timeout]);
 }
 
 /** Every acknowledged run is there, settled as its order and the retry policy want it. */

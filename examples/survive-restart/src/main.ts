@@ -13,12 +13,13 @@ import type { ThreadHandle } from "@heddle/core";
 import { createEngine } from "@heddle/core";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import { report } from "./report.js";
-import { say } from "./say.js";
+import { say, startedAt } from "./say.js";
 
 const folder = mkdtempSync(join(tmpdir(), "heddle-survive-restart-"));
 const file = join(folder, "agents.db");
 
-const child = fork(fileURLToPath(new URL("./child.ts", import.meta.url)), [file]);
+const env = { ...process.env, STARTED_AT: String(startedAt) };
+const child = fork(fileURLToPath(new URL("./child.ts", import.meta.url)), [file], { env });
 say(`the child is process ${child.pid}`);
 const [, signal] = await once(child, "exit");
 say(`the child is dead (${signal})`);

@@ -1,6 +1,6 @@
 /** Lines of two processes on one time scale. */
 
-const startedAt = Number((process.env.STARTED_AT ??= String(Date.now())));
+export const startedAt = Number(process.env.STARTED_AT ?? Date.now());
 const name = process.send === undefined ? "parent" : "child";
 
 export function say(text: string): void {

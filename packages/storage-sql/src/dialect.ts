@@ -1,6 +1,15 @@
 /** What differs between databases, as data and small functions: shared code never asks which database it is. */
 
-import type { ColumnDataType, DialectAdapter, Expression, QueryCompiler, ReferenceExpression, SqlBool } from "kysely";
+import type {
+  ColumnDataType,
+  Compilable,
+  DialectAdapter,
+  Expression,
+  Kysely,
+  QueryCompiler,
+  ReferenceExpression,
+  SqlBool,
+} from "kysely";
 import type { HeddleTables } from "./schema.js";
 
 export interface SqlDialect {
@@ -13,6 +22,15 @@ export interface SqlDialect {
   readonly clusteredTable: Expression<unknown> | undefined;
   /** `for update` on what a transaction may change. Unneeded where one transaction writes at a time. */
   readonly locksRows: boolean;
+
+  /** Tables and indexes that only this database needs, made with the first step of the schema. */
+  ownTables?(db: Kysely<HeddleTables>): readonly Compilable[];
+
+  /**
+   * Where the database's own clock may count: an expression that is `given`, or that clock's time where `given` is
+   * `null`. Default: `given` as it is.
+   */
+  now?(given: number): Expression<number>;
 
   /** Has the JSON object in `column` exactly this scalar under `key`? 1, "1" and true are three values. */
   metadataHas(column: MetadataColumn, key: string, value: string | number | boolean): Expression<SqlBool>;

@@ -1,25 +1,38 @@
-export type { HeddleTables } from "./schema.js";
+export {
+  changingRunColumns,
+  checkpointColumns,
+  checkpointHeadColumns,
+  eventColumns,
+  keyColumns,
+  memoColumns,
+  originColumns,
+  runColumns,
+  selection,
+  threadColumns,
+  tombstoneColumns,
+} from "./columns.js";
 export type { MetadataColumn, SqlDialect } from "./dialect.js";
-export { createQueryBuilder } from "./query-builder.js";
-export type { QueryBuilder } from "./query-builder.js";
-export type { Migration } from "./migrations/migration.js";
 export { migrations } from "./migrations/index.js";
+export type { Migration } from "./migrations/migration.js";
+export type { PlannedStatement } from "./migrations/plan-migrations.js";
 export {
   appliedVersions,
   migrationStatements,
   migrationsTable,
   missingMigrations,
 } from "./migrations/plan-migrations.js";
-export type { PlannedStatement } from "./migrations/plan-migrations.js";
-export { createQueries } from "./queries/queries.js";
-export type { Queries } from "./queries/queries.js";
-export { ListQueries } from "./queries/list-queries.js";
-export { dueWork } from "./queries/due-work.js";
-export { writesOf } from "./queries/writes-of.js";
-export type { Write } from "./queries/writes-of.js";
-export type { ChainRow } from "./queries/checkpoint-queries.js";
 export { checkpointChain } from "./queries/checkpoint-chain.js";
+export type { ChainRow } from "./queries/checkpoint-queries.js";
+export { dueWork } from "./queries/due-work.js";
+export { ListQueries } from "./queries/list-queries.js";
+export type { Queries } from "./queries/queries.js";
+export { createQueries } from "./queries/queries.js";
 export type { DueParams, DueRow, LeaseRow, PendingRow } from "./queries/work-queries.js";
-export { toEvent, toRun, toThread } from "./rows.js";
+export type { Write } from "./queries/writes-of.js";
+export { removalsOf, writesOf } from "./queries/writes-of.js";
+export type { QueryBuilder } from "./query-builder.js";
+export { createQueryBuilder } from "./query-builder.js";
 export type { RunRow, ThreadRow } from "./rows.js";
+export { toEvent, toRun, toThread } from "./rows.js";
+export type { HeddleTables } from "./schema.js";
 export type { Template } from "./template.js";

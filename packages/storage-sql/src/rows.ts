@@ -3,8 +3,8 @@
  * Rows are fresh from the driver and nobody else's, so they become the records in place.
  */
 
-import { succeededPayload } from "@heddle/core/storage";
 import type { EventRecord, RunRecord, ThreadRecord } from "@heddle/core/storage";
+import { succeededPayload } from "@heddle/core/storage";
 import type { Flag } from "./schema.js";
 
 type Mutable<Row> = { -readonly [Field in keyof Row]: Row[Field] };

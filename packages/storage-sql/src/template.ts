@@ -4,8 +4,9 @@
  * and each call only fills an array.
  */
 
+import type { Compilable, Expression, RawBuilder } from "kysely";
 import { sql } from "kysely";
-import type { Compilable, RawBuilder } from "kysely";
+import type { SqlDialect } from "./dialect.js";
 
 export interface Template<Params, Row> {
   readonly sql: string;
@@ -91,4 +92,13 @@ export function columnValues<Params, Row, const Columns extends Readonly<Record<
     return [column, param((params) => stored(read(params)[field as keyof Row]))];
   });
   return Object.fromEntries(entries) as Values<Columns, Row>;
+}
+
+/** The time that counts: the caller's, or the database's own where it has a clock that may be asked. */
+export function timeOf<Params extends { readonly now: number }>(
+  { now }: SqlDialect,
+  param: Param<Params>,
+): number | Expression<number> {
+  const given = param((params) => params.now);
+  return now === undefined ? given : now(given);
 }

@@ -1,7 +1,7 @@
 /** Intents to changes to rows, inside an open transaction and without giving up the turn of the event loop. */
 
-import { applyIntents, splitBatch, UnitOfWork } from "@heddle/core/storage";
 import type { Changes, Intent, IntentResult } from "@heddle/core/storage";
+import { applyIntents, splitBatch, UnitOfWork } from "@heddle/core/storage";
 import { writesOf } from "@heddle/storage-sql";
 import type { Connection } from "./connection.js";
 import { queries } from "./queries.js";

@@ -9,7 +9,7 @@ import type BetterSqlite3 from "better-sqlite3";
 import { RecordCache } from "./record-cache.js";
 import { retryWhileBusy } from "./retry-while-busy.js";
 import { Statements } from "./statements.js";
-import { HostTransactionOpen, isBusy } from "./storage-errors.js";
+import { HostTransactionOpen, isBusy, sqliteCode, UnknownOutcome } from "./storage-errors.js";
 import { TurnQueue } from "./turn-queue.js";
 
 /** A busy wait inside SQLite blocks the event loop: it is kept short, the long wait is ours. */
@@ -93,7 +93,12 @@ export class Connection {
   }
 
   commit(): void {
-    this.#run("commit");
+    try {
+      this.#run("commit");
+    } catch (error) {
+      // What reached the disk then counts after a restart, whatever this process believes.
+      throw sqliteCode(error).startsWith("SQLITE_IOERR") ? new UnknownOutcome(error) : error;
+    }
   }
 
   /** SQLite itself rolls back after some errors. */

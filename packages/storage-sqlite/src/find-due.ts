@@ -9,6 +9,8 @@ export function findDue(statements: Statements, query: DueQuery, now: number): D
   return dueWork(params, {
     leases: statements.all(leases, params),
     pending: statements.get(pending(query.agents.length), params),
-    due: [lostLeases(query.deadWorkers.length), dueDelays, dueDeadlines].flatMap((rows) => statements.all(rows, params)),
+    due: [lostLeases(query.deadWorkers.length), dueDelays, dueDeadlines].flatMap((rows) =>
+      statements.all(rows, params),
+    ),
   });
 }

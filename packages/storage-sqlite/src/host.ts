@@ -2,8 +2,8 @@
 
 import { HeddleError } from "@heddle/core/storage";
 import type BetterSqlite3 from "better-sqlite3";
-import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely";
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from "kysely";
+import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely";
 import type { Connection, Scope } from "./connection.js";
 
 export interface SqliteHost {

@@ -5,8 +5,8 @@ import { checkFile } from "./check-file.js";
 import { busyTimeout, Connection } from "./connection.js";
 import type { Synchronous, Target } from "./options.js";
 import { prepareDatabase } from "./prepare-database.js";
-import { processState } from "./process-state.js";
 import type { SharedConnection } from "./process-state.js";
+import { processState } from "./process-state.js";
 import { realPathOf } from "./real-path.js";
 import { toStorageError } from "./storage-errors.js";
 
@@ -44,14 +44,12 @@ async function openMemory(now: Now): Promise<OpenedConnection> {
   return { connection, release: onlyOnce(() => connection.alone(async () => void connection.database.close())) };
 }
 
-/** Storages that were given the same connection take turns on it. */
-const hosts = new WeakMap<BetterSqlite3.Database, Connection>();
-
 async function useHosts({ database, synchronous }: Target & { kind: "host" }, now: Now): Promise<OpenedConnection> {
-  const known = hosts.get(database) ?? new Connection(database, { path: pathOf(database), isOurs: false });
-  hosts.set(database, known);
-  await prepareDatabase(known, { synchronous, now });
-  return { connection: known, release: async () => {} };
+  const { hosts } = processState();
+  const connection = hosts.get(database) ?? new Connection(database, { path: pathOf(database), isOurs: false });
+  hosts.set(database, connection);
+  await prepareDatabase(connection, { synchronous, now });
+  return { connection, release: async () => {} };
 }
 
 function pathOf({ name, memory }: BetterSqlite3.Database): string | undefined {

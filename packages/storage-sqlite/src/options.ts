@@ -46,7 +46,9 @@ function hostTarget(database: unknown, synchronous: Synchronous | undefined): Ta
 
 /** By what it can do: the host's copy of better-sqlite3 need not be ours. */
 function isDatabase(value: unknown): value is BetterSqlite3.Database {
-  return typeof value === "object" && value !== null && "prepare" in value && "pragma" in value && "inTransaction" in value;
+  return (
+    typeof value === "object" && value !== null && "prepare" in value && "pragma" in value && "inTransaction" in value
+  );
 }
 
 function checkSynchronous(value: unknown): void {

@@ -17,6 +17,8 @@ export interface SharedConnection {
 interface ProcessState {
   /** By real path. */
   readonly connections: Map<string, SharedConnection>;
+  /** Of connections that hosts gave us: storages that were given the same one take turns on it. */
+  readonly hosts: WeakMap<BetterSqlite3.Database, Connection>;
   /** Held lock files of this process's workers, by path. */
   readonly workerLocks: Map<string, BetterSqlite3.Database>;
 }
@@ -25,6 +27,6 @@ const key = Symbol.for("heddle.sqlite.connections");
 
 export function processState(): ProcessState {
   const holder = globalThis as { [key]?: ProcessState };
-  holder[key] ??= { connections: new Map(), workerLocks: new Map() };
+  holder[key] ??= { connections: new Map(), hosts: new WeakMap(), workerLocks: new Map() };
   return holder[key];
 }

@@ -1,5 +1,5 @@
-import { createQueries, createQueryBuilder, ListQueries } from "@heddle/storage-sql";
 import type { Queries, QueryBuilder } from "@heddle/storage-sql";
+import { createQueries, createQueryBuilder, ListQueries } from "@heddle/storage-sql";
 import { sqliteDialect } from "./sqlite-dialect.js";
 
 export const queryBuilder: QueryBuilder = createQueryBuilder(sqliteDialect);

@@ -1,8 +1,8 @@
 /** What an engine reads outside its writes. */
 
 import type { CheckpointChain, CheckpointReader, EventReader, RunReader, ThreadReader } from "@heddle/core/storage";
-import { checkpointChain, toEvent, toRun, toThread } from "@heddle/storage-sql";
 import type { RunRow, ThreadRow } from "@heddle/storage-sql";
+import { checkpointChain, toEvent, toRun, toThread } from "@heddle/storage-sql";
 import type { CompiledQuery } from "kysely";
 import { listQueries, queries } from "./queries.js";
 import type { Statements } from "./statements.js";

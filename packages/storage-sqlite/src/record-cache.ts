@@ -7,8 +7,8 @@
  * compared under the writer's lock; where either moved unseen, everything is forgotten.
  */
 
-import { isSettled } from "@heddle/core/storage";
 import type { Changes, RunRecord, ThreadRecord } from "@heddle/core/storage";
+import { isSettled } from "@heddle/core/storage";
 import type { Statements } from "./statements.js";
 
 const keptRecords = 2_000;

@@ -99,5 +99,8 @@ export class SqliteRecordReader implements RecordReader {
 
 function sameQuery(a: ClaimQuery, b: ClaimQuery): boolean {
   if (a.now !== b.now) return false;
-  return a.agents === b.agents || (a.agents.length === b.agents.length && a.agents.every((agent, i) => agent === b.agents[i]));
+  return (
+    a.agents === b.agents ||
+    (a.agents.length === b.agents.length && a.agents.every((agent, i) => agent === b.agents[i]))
+  );
 }

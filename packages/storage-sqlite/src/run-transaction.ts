@@ -1,11 +1,11 @@
 /** A transaction that spans awaits: the host's own statements and Heddle's intents, all or nothing. */
 
-import { HeddleError } from "@heddle/core/storage";
 import type { Effect, Intent, IntentKind, IntentValues, StorageTransaction } from "@heddle/core/storage";
+import { HeddleError } from "@heddle/core/storage";
 import { applyBatch } from "./apply-batch.js";
 import type { Connection, Scope } from "./connection.js";
-import { hostOf, requireOpen } from "./host.js";
 import type { SqliteHost } from "./host.js";
+import { hostOf, requireOpen } from "./host.js";
 import { toStorageError } from "./storage-errors.js";
 
 export interface Outcome<Result> {

@@ -1,8 +1,8 @@
 /** What SQLite does in its own way. */
 
 import type { MetadataColumn, SqlDialect } from "@heddle/storage-sql";
-import { sql, SqliteAdapter, SqliteQueryCompiler } from "kysely";
 import type { Expression, SqlBool } from "kysely";
+import { SqliteAdapter, SqliteQueryCompiler, sql } from "kysely";
 
 export const sqliteDialect: SqlDialect = {
   createAdapter: () => new SqliteAdapter(),
@@ -14,11 +14,7 @@ export const sqliteDialect: SqlDialect = {
 };
 
 /** `json_each` names the type of each entry, so no path syntax and no coercion can make two values look alike. */
-function metadataHas(
-  column: MetadataColumn,
-  key: string,
-  value: string | number | boolean,
-): Expression<SqlBool> {
+function metadataHas(column: MetadataColumn, key: string, value: string | number | boolean): Expression<SqlBool> {
   const entries = sql`select 1 from json_each(${sql.ref(column)}) as entry where entry.key = ${key}`;
   return sql<SqlBool>`exists (${entries} and ${isValue(value)})`;
 }

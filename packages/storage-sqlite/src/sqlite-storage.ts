@@ -1,21 +1,21 @@
 /** Heddle's storage contract on SQLite. */
 
-import { HeddleError } from "@heddle/core/storage";
 import type { Clock, Intent, IntentResult, Storage, StorageContext, WorkReader } from "@heddle/core/storage";
+import { HeddleError } from "@heddle/core/storage";
 import { toRun } from "@heddle/storage-sql";
-import { CommitWatch } from "./commit-watch.js";
 import { commitIntents } from "./commit-intents.js";
+import { CommitWatch } from "./commit-watch.js";
 import type { Connection } from "./connection.js";
 import { findDue } from "./find-due.js";
 import type { SqliteHost } from "./host.js";
 import { openConnection } from "./open-connection.js";
-import { targetOf } from "./options.js";
 import type { SqliteSource, Target } from "./options.js";
+import { targetOf } from "./options.js";
 import { queries } from "./queries.js";
-import { checkpointReader, eventReader, runReader, threadReader } from "./readers.js";
 import type { Read } from "./readers.js";
-import { runTransaction } from "./run-transaction.js";
+import { checkpointReader, eventReader, runReader, threadReader } from "./readers.js";
 import type { Body, Outcome } from "./run-transaction.js";
+import { runTransaction } from "./run-transaction.js";
 import { toStorageError } from "./storage-errors.js";
 import { WorkerLocks } from "./worker-locks.js";
 

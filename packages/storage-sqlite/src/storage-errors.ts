@@ -2,8 +2,8 @@
 
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import { HeddleError } from "@heddle/core/storage";
 import type { HeddleErrorCode } from "@heddle/core/storage";
+import { HeddleError } from "@heddle/core/storage";
 
 /** The host has a transaction of its own open on the connection that it gave us. It will end. */
 export class HostTransactionOpen extends Error {
@@ -13,6 +13,14 @@ export class HostTransactionOpen extends Error {
 /** A row was not as it had been read in the same transaction: something bypassed Heddle. */
 export class WriteConflict extends Error {
   override readonly name = "WriteConflict";
+}
+
+/** A commit failed in a way that leaves open whether it counts. */
+export class UnknownOutcome extends Error {
+  override readonly name = "UnknownOutcome";
+  constructor(cause: unknown) {
+    super("the commit may or may not count", { cause });
+  }
 }
 
 /** SQLite's result code: `SQLITE_BUSY_SNAPSHOT`, … Empty for errors of other origin. */
@@ -29,6 +37,7 @@ export function isBusy(error: unknown): boolean {
 
 /** The database as a whole failed, not one statement: trying its parts one by one is of no use. */
 export function isDatabaseFault(error: unknown): boolean {
+  if (error instanceof UnknownOutcome) return true;
   return isBusy(error) || faultOf(sqliteCode(error)) !== undefined || isClosed(error);
 }
 
@@ -88,10 +97,17 @@ function isClosed(error: unknown): boolean {
 /** @param path the database file; `undefined`: in memory */
 export function toStorageError(error: unknown, path: string | undefined): HeddleError {
   if (HeddleError.is(error)) return error;
+  if (error instanceof UnknownOutcome) return unknownOutcome(toStorageError(error.cause, path));
   const { code, message } = explain(error, path);
   const sqlite = sqliteCode(error);
   const details = { ...(path === undefined ? {} : { path }), ...(sqlite === "" ? {} : { sqliteCode: sqlite }) };
   return new HeddleError(code, path === undefined ? message : `${message} (${path})`, { details, cause: error });
+}
+
+/** `details.outcome` tells: the commit may count after all. Reading tells which. */
+function unknownOutcome({ code, message, details, cause }: HeddleError): HeddleError {
+  const told = `${message} It is not known whether the last commit counts.`;
+  return new HeddleError(code, told, { details: { ...details, outcome: "unknown" }, cause });
 }
 
 function explain(error: unknown, path: string | undefined): Fault {

@@ -26,7 +26,8 @@ export class TurnQueue {
       if (next.take === undefined) next.read();
       else {
         this.#state = "taken";
-        return next.take();
+        next.take();
+        return;
       }
     }
   }

@@ -104,9 +104,9 @@ function tryLock(path: string, work: () => void): boolean {
   }
 }
 
-/** Nothing is ever written, so no journal is wanted: it would be one more file. */
+/** Nothing is ever written; a journal beside the file would only be one more to tidy up. */
 function lock(file: BetterSqlite3.Database): void {
-  file.pragma("journal_mode = off");
+  file.pragma("journal_mode = memory");
   file.exec("begin exclusive");
 }
 

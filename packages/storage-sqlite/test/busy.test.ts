@@ -61,7 +61,9 @@ describe("many processes write", () => {
     const children = await Promise.all([1, 2, 3, 4].map(() => Child.start()));
     await Promise.all(children.map((child) => child.open(path)));
     await Promise.all(children.map((child) => child.count(50)));
-    const { result } = await storage.transaction(async ({ host }) => host.database.prepare("select n from counter").get());
+    const { result } = await storage.transaction(async ({ host }) =>
+      host.database.prepare("select n from counter").get(),
+    );
     expect(result).toEqual({ n: 200 });
   });
 });

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Storage } from "@heddle/core/storage";
-import { manualClock, storageConformance } from "@heddle/core/testing";
 import type { StorageFixture } from "@heddle/core/testing";
+import { manualClock, storageConformance } from "@heddle/core/testing";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import BetterSqlite3 from "better-sqlite3";
 import { afterEach, describe, test } from "vitest";
@@ -18,15 +18,24 @@ afterEach(() => {
 const forms: Record<string, () => StorageFixture> = {
   "a file, its connection shared": () => {
     const path = temporaryFile();
-    return fixtureOf(() => sqliteStorage(path), () => sqliteStorage(path));
+    return fixtureOf(
+      () => sqliteStorage(path),
+      () => sqliteStorage(path),
+    );
   },
   "a file, two connections": () => {
     const path = temporaryFile();
-    return fixtureOf(() => sqliteStorage(path), () => sqliteStorage(hostDatabase(path)));
+    return fixtureOf(
+      () => sqliteStorage(path),
+      () => sqliteStorage(hostDatabase(path)),
+    );
   },
   "a connection of the host's": () => {
     const database = hostDatabase(temporaryFile());
-    return fixtureOf(() => sqliteStorage(database), () => sqliteStorage(database));
+    return fixtureOf(
+      () => sqliteStorage(database),
+      () => sqliteStorage(database),
+    );
   },
   memory: () => fixtureOf(() => sqliteStorage(":memory:")),
 };

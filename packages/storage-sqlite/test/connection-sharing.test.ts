@@ -52,7 +52,11 @@ describe("one process has one connection to a file", () => {
       for (let i = 0; i < 3; i++) await realClock.turn();
       order.push(`${name} ends`);
     };
-    await Promise.all([first.transaction(slowly("a")), second.transaction(slowly("b")), first.transaction(slowly("c"))]);
+    await Promise.all([
+      first.transaction(slowly("a")),
+      second.transaction(slowly("b")),
+      first.transaction(slowly("c")),
+    ]);
     expect(order).toEqual(["a begins", "a ends", "b begins", "b ends", "c begins", "c ends"]);
   });
 

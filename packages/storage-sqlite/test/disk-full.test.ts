@@ -40,7 +40,9 @@ describe("the disk is full", () => {
     };
     await expect(fill()).rejects.toMatchObject({ code: "STORAGE_FULL" });
     expect(await storage.runs.count({})).toBe(accepted);
-    await expect(storage.commit([newRun("run_full", { input: large })])).rejects.toMatchObject({ code: "STORAGE_FULL" });
+    await expect(storage.commit([newRun("run_full", { input: large })])).rejects.toMatchObject({
+      code: "STORAGE_FULL",
+    });
     rmSync(join(disk, "ballast"));
     const [result] = await storage.commit([newRun("run_after", { input: large })]);
     expect(result).toMatchObject({ ok: true });

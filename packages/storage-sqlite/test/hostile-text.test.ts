@@ -39,9 +39,9 @@ describe("texts mean only themselves", () => {
   test.each(hostile)("as an id: %j", async (id) => {
     await storage.commit([newThread(`${id}x`), newThread(id), newRun(`run-${id}`, { threadId: id })]);
     expect(await storage.threads.get(id)).toMatchObject({ id });
-    expect((await storage.runs.list({ threadId: id, sortBy: "createdAt", order: "asc", limit: 5 })).map((run) => run.id)).toEqual([
-      `run-${id}`,
-    ]);
+    expect(
+      (await storage.runs.list({ threadId: id, sortBy: "createdAt", order: "asc", limit: 5 })).map((run) => run.id),
+    ).toEqual([`run-${id}`]);
     await storage.commit([{ kind: "delete_thread", id, keepTombstone: 1_000 }]);
     expect(await storage.threads.get(id)).toBeUndefined();
     expect(await storage.threads.get(`${id}x`)).toBeDefined();
@@ -57,8 +57,19 @@ describe("texts mean only themselves", () => {
     expect(await found({ key: text })).toEqual(["value"]);
   });
 
-  test("1, 1.0, \"1\" and true are told apart; null, objects and absent keys are never found", async () => {
-    const values = { one: 1, text: "1", yes: true, yesText: "true", zero: 0, no: false, none: null, list: [1], big: 1e21, half: 0.5 };
+  test('1, 1.0, "1" and true are told apart; null, objects and absent keys are never found', async () => {
+    const values = {
+      one: 1,
+      text: "1",
+      yes: true,
+      yesText: "true",
+      zero: 0,
+      no: false,
+      none: null,
+      list: [1],
+      big: 1e21,
+      half: 0.5,
+    };
     await storage.commit(
       Object.entries(values).map(([id, value]) => ({ ...newThread(id), metadata: JSON.stringify({ v: value }) })),
     );
@@ -77,7 +88,7 @@ describe("texts mean only themselves", () => {
   });
 
   test("JSON text comes back byte for byte, escapes and all", async () => {
-    const input = JSON.stringify({ lone: "\uD800", zero: "\u0000", number: -0, deep: [1e-7, 12345678901234567890] });
+    const input = '{"lone":"\\ud800","zero":"\\u0000","numbers":[1e-7,12345678901234567890,1.0]}';
     await storage.commit([newRun("r", { input })]);
     expect((await storage.runs.get("r"))?.input).toBe(input);
   });

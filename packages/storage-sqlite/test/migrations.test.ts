@@ -94,7 +94,9 @@ describe("what is not ours stays as it is", () => {
     const directory = testDirectory();
     mkdirSync(join(directory, "folder.db"));
     await expect(openStorage(join(directory, "folder.db"))).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
-    await expect(openStorage(join(directory, "nowhere", "a.db"))).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    await expect(openStorage(join(directory, "nowhere", "a.db"))).rejects.toMatchObject({
+      code: "STORAGE_UNAVAILABLE",
+    });
   });
 });
 

@@ -18,9 +18,17 @@ const withCheckpoint = (id: string): Intent => ({
 
 describe("a poisonous intent fails alone", () => {
   test("one that breaks a constraint", async () => {
-    const results = await storage.commit([newThread("a"), withCheckpoint("b"), withCheckpoint("c"), newRun("d"), newRun("d")]);
+    const results = await storage.commit([
+      newThread("a"),
+      withCheckpoint("b"),
+      withCheckpoint("c"),
+      newRun("d"),
+      newRun("d"),
+    ]);
     expect(results.map(({ ok }) => ok)).toEqual([true, true, false, true, false]);
-    expect(results[2]).toMatchObject({ error: { code: "STORAGE_ERROR", details: { sqliteCode: "SQLITE_CONSTRAINT_PRIMARYKEY" } } });
+    expect(results[2]).toMatchObject({
+      error: { code: "STORAGE_ERROR", details: { sqliteCode: "SQLITE_CONSTRAINT_PRIMARYKEY" } },
+    });
     expect(await storage.threads.count({})).toBe(2);
   });
 

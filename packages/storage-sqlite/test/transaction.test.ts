@@ -20,7 +20,9 @@ async function openWithOrders(): Promise<Storage<SqliteHost>> {
 }
 
 async function orders(storage: Storage<SqliteHost>): Promise<string[]> {
-  const { result } = await storage.transaction(({ host }) => host.kysely<Host>().selectFrom("orders").select("id").execute());
+  const { result } = await storage.transaction(({ host }) =>
+    host.kysely<Host>().selectFrom("orders").select("id").execute(),
+  );
   return result.map(({ id }) => id);
 }
 
@@ -69,7 +71,10 @@ describe("engine.transaction on SQLite", () => {
       await expect(tx.apply({ ...newThread("u"), values })).rejects.toMatchObject({ code: "STORAGE_ERROR" });
       await tx.apply(newThread("v"));
     });
-    expect((await storage.threads.list({ sortBy: "createdAt", order: "asc", limit: 9 })).map(({ id }) => id)).toEqual(["t", "v"]);
+    expect((await storage.threads.list({ sortBy: "createdAt", order: "asc", limit: 9 })).map(({ id }) => id)).toEqual([
+      "t",
+      "v",
+    ]);
   });
 
   test("what the host changes behind our back in the same transaction is seen", async () => {
@@ -118,7 +123,12 @@ describe("engine.transaction on SQLite", () => {
 
   test("the query builder begins no transaction of its own", async () => {
     const storage = await openWithOrders();
-    const body = storage.transaction(({ host }) => host.kysely<Host>().transaction().execute(async () => {}));
+    const body = storage.transaction(({ host }) =>
+      host
+        .kysely<Host>()
+        .transaction()
+        .execute(async () => {}),
+    );
     await expect(body).rejects.toMatchObject({ code: "TRANSACTION_MISUSE" });
   });
 

@@ -100,12 +100,11 @@ export function resolveSettings(input: SettingsInput): EngineSettings {
   const settings: EngineSettings = {
     ...defaultSettings,
     ...defined(input),
-    retry: { ...defaultSettings.retry, ...defined(input.retry) },
-    retention: { ...defaultSettings.retention, ...defined(input.retention) },
+    retry: checkRetry({ ...defaultSettings.retry, ...defined(input.retry) }),
+    retention: checkRetention({ ...defaultSettings.retention, ...defined(input.retention) }),
     limits: { ...defaultSettings.limits, ...defined(input.limits) },
   };
-  checkSettings(settings);
-  return settings;
+  return { ...settings, ...checkSettings(settings) };
 }
 
 export function defined<Input extends object>(input: Input | undefined): Partial<Input> {
@@ -113,34 +112,63 @@ export function defined<Input extends object>(input: Input | undefined): Partial
   return Object.fromEntries(entries) as Partial<Input>;
 }
 
-function checkSettings(settings: EngineSettings): void {
-  for (const [name, least] of [
-    ["concurrency", 1],
-    ["lease", 1],
-    ["heartbeat", 1],
-    ["cancelGrace", 0],
-    ["closeGrace", 0],
-    ["poll", 1],
-    ["queueBound", 0],
-  ] as const) {
-    requireNumber(name, settings[name], least);
-  }
+const durations = { lease: 1, heartbeat: 1, cancelGrace: 0, closeGrace: 0, poll: 1 } as const;
+
+function checkSettings(settings: EngineSettings): Partial<EngineSettings> {
+  requireNumber("concurrency", settings.concurrency, 1);
+  requireNumber("queueBound", settings.queueBound, 0);
+  requireOneOf("whenBusy", settings.whenBusy, ["reject", "enqueue"]);
   for (const [name, value] of Object.entries(settings.limits)) requireNumber(`limits.${name}`, value, 1);
-  if (settings.attemptTimeout !== undefined) requireNumber("attemptTimeout", settings.attemptTimeout, 1);
-  if (settings.deadline !== undefined) requireNumber("deadline", settings.deadline, 1);
+  const checked = Object.fromEntries(
+    Object.entries(durations).map(([name, least]) => [name, requireDuration(name, settings[name as keyof typeof durations], least)]),
+  );
   if (settings.lease < 3 * settings.heartbeat) {
     throw invalid("lease", settings.lease, `at least three heartbeats (${3 * settings.heartbeat} ms)`);
   }
-  checkRetry(settings.retry);
+  return { ...checked, ...checkTimeLimits(settings) };
+}
+
+/** What limits an engine's, an agent's or a run's time, where it is limited. */
+export function checkTimeLimits(limits: TimeLimits): TimeLimits {
+  const { attemptTimeout, deadline } = limits;
+  return {
+    attemptTimeout: attemptTimeout === undefined ? undefined : requireDuration("attemptTimeout", attemptTimeout, 1),
+    deadline: deadline === undefined ? undefined : requireDuration("deadline", deadline, 1),
+  };
+}
+
+interface TimeLimits {
+  readonly attemptTimeout?: number | undefined;
+  readonly deadline?: number | undefined;
+}
+
+function checkRetention(retention: RetentionSettings): RetentionSettings {
+  requireOneOf("retention.statelessRuns", retention.statelessRuns, ["keep", "delete"]);
+  const { maxAge } = retention;
+  return {
+    ...retention,
+    maxAge: maxAge === undefined ? undefined : requireDuration("retention.maxAge", maxAge),
+    sweep: requireDuration("retention.sweep", retention.sweep, 1),
+    keys: requireDuration("retention.keys", retention.keys),
+  };
 }
 
 /** @throws HeddleError INVALID_ARGUMENT naming the field */
-export function checkRetry(retry: RetryPolicy): void {
-  requireNumber("retry.maxFailures", retry.maxFailures, 1);
-  requireNumber("retry.maxCrashes", retry.maxCrashes, 1);
-  requireNumber("retry.delay", retry.delay, 0);
-  requireNumber("retry.factor", retry.factor, 1);
-  requireNumber("retry.maxDelay", retry.maxDelay, 0);
+export function checkRetry(retry: RetryPolicy): RetryPolicy {
+  requireOneOf("retry.jitter", retry.jitter, ["full", "none"]);
+  return {
+    maxFailures: Math.min(requireNumber("retry.maxFailures", retry.maxFailures, 1), endless),
+    maxCrashes: Math.min(requireNumber("retry.maxCrashes", retry.maxCrashes, 1), endless),
+    delay: requireDuration("retry.delay", retry.delay),
+    factor: Math.min(requireNumber("retry.factor", retry.factor, 1), endless),
+    maxDelay: requireDuration("retry.maxDelay", retry.maxDelay),
+    jitter: retry.jitter,
+  };
+}
+
+/** @throws HeddleError INVALID_ARGUMENT unless `value` is one of `options` */
+export function requireOneOf(field: string, value: unknown, options: readonly string[]): void {
+  if (!options.includes(value as string)) throw invalid(field, value, `one of ${options.join(", ")}`);
 }
 
 /** @throws HeddleError INVALID_ARGUMENT unless `value` is a number (Infinity included) of at least `least` */
@@ -149,14 +177,21 @@ export function requireNumber(field: string, value: unknown, least: number): num
   throw invalid(field, value, `a number of at least ${least}`);
 }
 
-/** A duration that is stored: finite. */
+/** Stored in place of Infinity, which JSON and databases do not have: some 30,000 years of ms. */
+const endless = 1e15;
+
+/** A duration that is stored: whole ms. Infinity is allowed. @throws HeddleError INVALID_ARGUMENT naming the field */
 export function requireDuration(field: string, value: unknown, least = 0): number {
-  if (typeof value === "number" && value >= least && value <= 8.64e15) return value;
+  if (typeof value === "number" && value >= least) return Math.min(Math.ceil(value), endless);
   throw invalid(field, value, `a duration in ms, from ${least} up`);
 }
 
 function invalid(field: string, value: unknown, expected: string): HeddleError {
-  return new HeddleError("INVALID_ARGUMENT", `"${field}" is ${String(value)}, but must be ${expected}.`, {
+  return new HeddleError("INVALID_ARGUMENT", `"${field}" is ${shown(value)}, but must be ${expected}.`, {
     details: { field, value },
   });
+}
+
+function shown(value: unknown): string {
+  return typeof value === "object" && value !== null ? "an object" : String(value).slice(0, 100);
 }

@@ -10,7 +10,7 @@ import { parseWith } from "../model/values-schema.js";
 import type { Agent } from "./agent.js";
 import { checkId, checkJson, checkMetadata } from "./check-input.js";
 import type { Core, RegisteredAgent } from "./core.js";
-import { checkRetry, defined, requireDuration } from "./settings.js";
+import { checkRetry, checkTimeLimits, defined, requireDuration, requireOneOf } from "./settings.js";
 import type { EngineSettings } from "./settings.js";
 import type { Transaction } from "./transaction.js";
 
@@ -138,10 +138,8 @@ export function oneOf<Option extends string>(
   value: unknown,
   options: readonly Option[],
 ): Option | undefined {
-  if (value === undefined || options.includes(value as Option)) return value as Option | undefined;
-  throw new HeddleError("INVALID_ARGUMENT", `"${field}" is ${String(value)}, but must be one of ${options.join(", ")}.`, {
-    details: { field, value },
-  });
+  if (value !== undefined) requireOneOf(field, value, options);
+  return value as Option | undefined;
 }
 
 /** Worked out once per agent; only a run with overrides of its own needs a text of its own. */
@@ -152,12 +150,12 @@ function policyText(settings: EngineSettings, agent: RegisteredAgent, options: A
 }
 
 export function policyOf(settings: EngineSettings, agent: Agent, options: AnyStartOptions = {}): RunPolicy {
-  const retry = { ...settings.retry, ...defined(agent.retry), ...defined(options.retry) };
-  checkRetry(retry);
-  const attemptTimeout = options.attemptTimeout ?? agent.attemptTimeout ?? settings.attemptTimeout;
-  if (attemptTimeout !== undefined) requireDuration("attemptTimeout", attemptTimeout, 1);
+  const retry = checkRetry({ ...settings.retry, ...defined(agent.retry), ...defined(options.retry) });
+  const { attemptTimeout } = checkTimeLimits({
+    attemptTimeout: options.attemptTimeout ?? agent.attemptTimeout ?? settings.attemptTimeout,
+  });
   const onCompletion =
-    oneOf("onCompletion", options.onCompletion, ["keep", "delete"]) ?? agent.onCompletion ?? settings.retention.statelessRuns;
+    oneOf("onCompletion", options.onCompletion ?? agent.onCompletion, ["keep", "delete"]) ?? settings.retention.statelessRuns;
   return {
     retry,
     cancelGrace: settings.cancelGrace,

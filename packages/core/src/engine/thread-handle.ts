@@ -118,12 +118,14 @@ export class ThreadHandle {
     return (await this.#core.storage.checkpoints.history(headCheckpointId, limit)).map(viewCheckpoint);
   }
 
-  /** Waiting runs in the order of their turn; delayed ones last. */
+  /** Waiting runs in the order of their turn; delayed ones last. @throws HeddleError THREAD_NOT_FOUND */
   async queue(): Promise<readonly Run[]> {
+    const { queueLength } = await this.#record();
     const waiting = await this.#core.storage.runs.list({
       threadId: this.id,
       status: ["pending"],
-      limit: 1_000,
+      // One more for the active run, which is pending too while it waits for a retry.
+      limit: queueLength + 1,
       sortBy: "createdAt",
       order: "asc",
     });
@@ -192,21 +194,24 @@ export class ThreadHandle {
 
   /** A checkpoint of this thread, or one that it shares with the thread it was copied from. */
   async #requireReachable(checkpointId: string): Promise<void> {
-    const { originCheckpointId } = await this.#record();
+    const thread = await this.#record();
     const { checkpoints } = this.#core.storage;
-    const checkpoint = await checkpoints.get(checkpointId);
-    if (checkpoint?.threadId === this.id) return;
-    if (checkpoint === undefined || originCheckpointId === null) throw checkpointNotFound(checkpointId);
-    if (!(await isAncestor(checkpoints, checkpointId, originCheckpointId))) throw checkpointNotFound(checkpointId);
+    const checkpoint = typeof checkpointId === "string" ? await checkpoints.get(checkpointId) : undefined;
+    if (checkpoint === undefined) throw checkpointNotFound(String(checkpointId));
+    const isOwn = checkpoint.threadId === this.id;
+    if (isOwn && checkpoint.createdAt > thread.createdAt) return;
+    // One as old as the thread may be its first, or that of a deleted thread of the same id, which a copy still needs.
+    const from = isOwn ? thread.headCheckpointId : thread.originCheckpointId;
+    if (!(await isAncestor(checkpoints, checkpointId, from))) throw checkpointNotFound(checkpointId);
   }
 }
 
 async function isAncestor(
   checkpoints: Core["storage"]["checkpoints"],
   wanted: string,
-  from: string,
+  from: string | null,
 ): Promise<boolean> {
-  let next: string | null = from;
+  let next = from;
   while (next !== null) {
     const page: readonly CheckpointHead[] = await checkpoints.history(next, 500);
     if (page.some((checkpoint) => checkpoint.id === wanted)) return true;

@@ -8,7 +8,8 @@ import type { RetryPolicy } from "./run.js";
  */
 export function backoff(policy: RetryPolicy, failures: number, random: number): number {
   const exponent = Math.min(Math.max(failures - 1, 0), 1_000);
-  const wait = Math.min(policy.delay * policy.factor ** exponent, policy.maxDelay);
+  // Nothing times an endless factor would be NaN.
+  const wait = policy.delay === 0 ? 0 : Math.min(policy.delay * policy.factor ** exponent, policy.maxDelay);
   return Math.round(policy.jitter === "full" ? wait * random : wait);
 }
 

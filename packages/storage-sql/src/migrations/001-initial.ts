@@ -1,5 +1,5 @@
-import { sql } from "kysely";
 import type { Compilable, SqlBool } from "kysely";
+import { sql } from "kysely";
 import type { SqlDialect } from "../dialect.js";
 import type { QueryBuilder } from "../query-builder.js";
 import type { Migration } from "./migration.js";
@@ -22,6 +22,7 @@ export const initial: Migration = {
     memos(db, dialect),
     ...origins(db, dialect),
     ...tombstones(db, dialect),
+    ...(dialect.ownTables?.(db) ?? []),
   ],
 };
 

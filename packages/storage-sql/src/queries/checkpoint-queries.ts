@@ -25,20 +25,39 @@ export function checkpointQueries(db: QueryBuilder) {
           walk
             .selectFrom("heddle_checkpoints as c")
             .select(["c.id", "c.parent_id", "c.encoding", sql<number>`0`.as("depth")])
-            .where("c.id", "=", param(({ id }) => id))
-            .where("c.id", "is distinct from", param(({ since }) => since ?? null))
+            .where(
+              "c.id",
+              "=",
+              param(({ id }) => id),
+            )
+            .where(
+              "c.id",
+              "is distinct from",
+              param(({ since }) => since ?? null),
+            )
             .unionAll((union) =>
               union
                 .selectFrom("walk as w")
                 .innerJoin("heddle_checkpoints as c", "c.id", "w.parent_id")
                 .select(["c.id", "c.parent_id", "c.encoding", sql<number>`w.depth + 1`.as("depth")])
                 .where("w.encoding", "!=", sql.lit("snapshot" as const))
-                .where("c.id", "is distinct from", param(({ since }) => since ?? null)),
+                .where(
+                  "c.id",
+                  "is distinct from",
+                  param(({ since }) => since ?? null),
+                ),
             ),
         )
         .selectFrom("walk as w")
         .innerJoin("heddle_checkpoints as c", "c.id", "w.id")
-        .select(["c.id", "c.encoding", "c.body", "c.values_bytes as valuesBytes", "c.parent_id as parentId", "w.depth"]),
+        .select([
+          "c.id",
+          "c.encoding",
+          "c.body",
+          "c.values_bytes as valuesBytes",
+          "c.parent_id as parentId",
+          "w.depth",
+        ]),
     ),
     /** Newest first. */
     history: template<ByHistory, CheckpointHead>((param) =>
@@ -47,13 +66,21 @@ export function checkpointQueries(db: QueryBuilder) {
           walk
             .selectFrom("heddle_checkpoints as c")
             .select(["c.id", "c.parent_id", sql<number>`1`.as("depth")])
-            .where("c.id", "=", param(({ id }) => id))
+            .where(
+              "c.id",
+              "=",
+              param(({ id }) => id),
+            )
             .unionAll((union) =>
               union
                 .selectFrom("walk as w")
                 .innerJoin("heddle_checkpoints as c", "c.id", "w.parent_id")
                 .select(["c.id", "c.parent_id", sql<number>`w.depth + 1`.as("depth")])
-                .where("w.depth", "<", param(({ limit }) => limit)),
+                .where(
+                  "w.depth",
+                  "<",
+                  param(({ limit }) => limit),
+                ),
             ),
         )
         .selectFrom("walk as w")

@@ -24,20 +24,44 @@ export function eventQueries(db: QueryBuilder) {
   return {
     events: template<EventQuery, EventRecord>((param) =>
       events
-        .where("e.stream", "=", param(({ stream }) => stream))
-        .where("e.seq", ">", param(({ after }) => after))
+        .where(
+          "e.stream",
+          "=",
+          param(({ stream }) => stream),
+        )
+        .where(
+          "e.seq",
+          ">",
+          param(({ after }) => after),
+        )
         .limit(paramLimit(param, ({ limit }) => limit))
         .$castTo<EventRecord>(),
     ),
     /** Only the run's part of the log is searched; all of it where the run's row is gone. */
     eventsOfRun: template<EventQuery, EventRecord>((param) => {
-      const run = db.selectFrom("heddle_runs as r").where("r.id", "=", param(({ runId }) => runId ?? ""));
+      const run = db.selectFrom("heddle_runs as r").where(
+        "r.id",
+        "=",
+        param(({ runId }) => runId ?? ""),
+      );
       return events
-        .where("e.stream", "=", param(({ stream }) => stream))
-        .where("e.seq", ">", param(({ after }) => after))
+        .where(
+          "e.stream",
+          "=",
+          param(({ stream }) => stream),
+        )
+        .where(
+          "e.seq",
+          ">",
+          param(({ after }) => after),
+        )
         .where("e.seq", ">=", (eb) => eb.fn.coalesce(run.select("r.first_seq"), sql.lit(0)))
         .where("e.seq", "<=", (eb) => eb.fn.coalesce(run.select("r.last_seq"), sql.lit(Number.MAX_SAFE_INTEGER)))
-        .where("e.run_id", "=", param(({ runId }) => runId ?? ""))
+        .where(
+          "e.run_id",
+          "=",
+          param(({ runId }) => runId ?? ""),
+        )
         .limit(paramLimit(param, ({ limit }) => limit))
         .$castTo<EventRecord>();
     }),

@@ -14,9 +14,9 @@ export function createQueries(db: QueryBuilder, dialect: SqlDialect) {
   return {
     ...recordQueries(db, dialect),
     ...writeQueries(db),
-    ...removalQueries(db),
+    ...removalQueries(db, dialect),
     ...checkpointQueries(db),
     ...eventQueries(db),
-    ...workQueries(db),
+    ...workQueries(db, dialect),
   };
 }

@@ -5,8 +5,17 @@
  * Conditions of partial indexes are literals: a database picks such an index only where it can see that it fits.
  */
 
-import type { CheckpointHead, CheckpointLink, ClaimQuery, KeyRecord, KeyRef } from "@heddle/core/storage";
-import type { MemoRecord, MemoRef, OriginRecord, TombstoneRecord } from "@heddle/core/storage";
+import type {
+  CheckpointHead,
+  CheckpointLink,
+  ClaimQuery,
+  KeyRecord,
+  KeyRef,
+  MemoRecord,
+  MemoRef,
+  OriginRecord,
+  TombstoneRecord,
+} from "@heddle/core/storage";
 import { sql } from "kysely";
 import {
   checkpointHeadColumns,
@@ -21,8 +30,8 @@ import {
 import type { SqlDialect } from "../dialect.js";
 import type { QueryBuilder } from "../query-builder.js";
 import type { RunRow, ThreadRow } from "../rows.js";
-import { paramLimit, paramList, template, templatePerCount } from "../template.js";
 import type { Param } from "../template.js";
+import { paramLimit, paramList, template, templatePerCount } from "../template.js";
 
 export type ById = { readonly id: string };
 export type ByThread = { readonly threadId: string };
@@ -39,7 +48,11 @@ function threadQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
       db
         .selectFrom("heddle_threads")
         .select(selection(threadColumns))
-        .where("id", "=", param(({ id }) => id))
+        .where(
+          "id",
+          "=",
+          param(({ id }) => id),
+        )
         .$if(locksRows, (query) => query.forUpdate())
         .$castTo<ThreadRow>(),
     ),
@@ -47,7 +60,11 @@ function threadQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
       db
         .selectFrom("heddle_tombstones")
         .select(selection(tombstoneColumns))
-        .where("thread_id", "=", param(({ threadId }) => threadId))
+        .where(
+          "thread_id",
+          "=",
+          param(({ threadId }) => threadId),
+        )
         .$castTo<TombstoneRecord>(),
     ),
   };
@@ -58,13 +75,21 @@ function runQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
   return {
     run: template<ById, RunRow>((param) =>
       runs
-        .where("id", "=", param(({ id }) => id))
+        .where(
+          "id",
+          "=",
+          param(({ id }) => id),
+        )
         .$if(locksRows, (query) => query.forUpdate())
         .$castTo<RunRow>(),
     ),
     queue: template<ByQueue, RunRow>((param) =>
       runs
-        .where("thread_id", "=", param(({ threadId }) => threadId))
+        .where(
+          "thread_id",
+          "=",
+          param(({ threadId }) => threadId),
+        )
         .where("queue_position", "is not", null)
         .orderBy("queue_position")
         .limit(paramLimit(param, ({ limit }) => limit))
@@ -73,7 +98,11 @@ function runQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
     ),
     unsettledRuns: template<ByThread, RunRow>((param) =>
       runs
-        .where("thread_id", "=", param(({ threadId }) => threadId))
+        .where(
+          "thread_id",
+          "=",
+          param(({ threadId }) => threadId),
+        )
         .where("status", "in", [sql.lit("pending" as const), sql.lit("running" as const)])
         .$if(locksRows, (query) => query.forUpdate())
         .$castTo<RunRow>(),
@@ -83,8 +112,16 @@ function runQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
         runs
           .where("status", "=", sql.lit("pending" as const))
           .where("active", "=", sql.lit(1 as const))
-          .where("available_at", "<=", param(({ now }) => now))
-          .where("agent", "in", paramList(param, agents, (query) => query.agents))
+          .where(
+            "available_at",
+            "<=",
+            param(({ now }) => now),
+          )
+          .where(
+            "agent",
+            "in",
+            paramList(param, agents, (query) => query.agents),
+          )
           .orderBy("priority", "desc")
           .orderBy("available_at")
           .orderBy("created_at")
@@ -104,27 +141,43 @@ function checkpointQueries(db: QueryBuilder) {
         .selectFrom("heddle_checkpoints")
         .select(selection(checkpointHeadColumns))
         .select(sql<number>`coalesce(octet_length(body), 0)`.as("bodyBytes"))
-        .where("id", "=", param(({ id }) => id))
+        .where(
+          "id",
+          "=",
+          param(({ id }) => id),
+        )
         .$castTo<CheckpointHead>(),
     ),
     checkpointLinks: template<ByThread, CheckpointLink>((param) =>
       db
         .selectFrom("heddle_checkpoints")
         .select(["id", "parent_id as parentId"])
-        .where("thread_id", "=", param(({ threadId }) => threadId)),
+        .where(
+          "thread_id",
+          "=",
+          param(({ threadId }) => threadId),
+        ),
     ),
     origin: template<ByThread, OriginRecord>((param) =>
       db
         .selectFrom("heddle_origins")
         .select(selection(originColumns))
-        .where("thread_id", "=", param(({ threadId }) => threadId))
+        .where(
+          "thread_id",
+          "=",
+          param(({ threadId }) => threadId),
+        )
         .$castTo<OriginRecord>(),
     ),
     originsFrom: template<ByOwner, OriginRecord>((param) =>
       db
         .selectFrom("heddle_origins")
         .select(selection(originColumns))
-        .where("owner_id", "=", param(({ ownerId }) => ownerId))
+        .where(
+          "owner_id",
+          "=",
+          param(({ ownerId }) => ownerId),
+        )
         .$castTo<OriginRecord>(),
     ),
   };
@@ -136,18 +189,42 @@ function keyQueries(db: QueryBuilder) {
       db
         .selectFrom("heddle_memos")
         .select(selection(memoColumns))
-        .where("lineage_id", "=", param(({ lineageId }) => lineageId))
-        .where("kind", "=", param(({ kind }) => kind))
-        .where("key", "=", param(({ key }) => key))
+        .where(
+          "lineage_id",
+          "=",
+          param(({ lineageId }) => lineageId),
+        )
+        .where(
+          "kind",
+          "=",
+          param(({ kind }) => kind),
+        )
+        .where(
+          "key",
+          "=",
+          param(({ key }) => key),
+        )
         .$castTo<MemoRecord>(),
     ),
     key: template<KeyRef, KeyRecord>((param) =>
       db
         .selectFrom("heddle_idempotency_keys")
         .select(selection(keyColumns))
-        .where("scope", "=", param(({ scope }) => scope))
-        .where("agent", "=", param(({ agent }) => agent))
-        .where("key", "=", param(({ key }) => key))
+        .where(
+          "scope",
+          "=",
+          param(({ scope }) => scope),
+        )
+        .where(
+          "agent",
+          "=",
+          param(({ agent }) => agent),
+        )
+        .where(
+          "key",
+          "=",
+          param(({ key }) => key),
+        )
         .$castTo<KeyRecord>(),
     ),
   };

@@ -6,10 +6,11 @@
 import type { DueQuery, RunRecord } from "@heddle/core/storage";
 import { sql } from "kysely";
 import { runColumns, selection } from "../columns.js";
+import type { SqlDialect } from "../dialect.js";
 import type { QueryBuilder } from "../query-builder.js";
 import type { RunRow } from "../rows.js";
-import { paramLimit, paramList, template, templatePerCount } from "../template.js";
 import type { Param } from "../template.js";
+import { paramLimit, paramList, template, templatePerCount, timeOf } from "../template.js";
 
 export type ByWorker = { readonly worker: string };
 export type DueParams = DueQuery & { readonly now: number };
@@ -39,29 +40,37 @@ const pending = sql.lit("pending" as const);
 /** When a running run wants tending: its lease is over, or its cancel's grace. */
 const endsAt = sql<number>`case when grace_until < lease_until then grace_until else lease_until end`;
 
-export function workQueries(db: QueryBuilder) {
-  return { ...leaseQueries(db), ...pendingQueries(db), ...waitingQueries(db) };
+export function workQueries(db: QueryBuilder, dialect: SqlDialect) {
+  return { ...leaseQueries(db, dialect), ...pendingQueries(db, dialect), ...waitingQueries(db, dialect) };
 }
 
-function leaseQueries(db: QueryBuilder) {
+function leaseQueries(db: QueryBuilder, dialect: SqlDialect) {
   const held = db.selectFrom("heddle_runs").where("status", "=", running);
   return {
     heldBy: template<ByWorker, RunRow>((param) =>
       held
         .select(selection(runColumns))
-        .where("worker", "=", param(({ worker }) => worker))
+        .where(
+          "worker",
+          "=",
+          param(({ worker }) => worker),
+        )
         .orderBy("id")
         .$castTo<RunRow>(),
     ),
     holdsRuns: template<ByWorker, { readonly id: string }>((param) =>
       held
         .select("id")
-        .where("worker", "=", param(({ worker }) => worker))
+        .where(
+          "worker",
+          "=",
+          param(({ worker }) => worker),
+        )
         .limit(1),
     ),
     leases: template<DueParams, LeaseRow>((param) => {
       const own = param(({ worker }) => worker);
-      const now = param((query) => query.now);
+      const now = timeOf(dialect, param);
       const at = sql<number>`case when worker = ${own} then grace_until else ${endsAt} end`;
       return held
         .select(["worker", sql<number | null>`min(${at}) filter (where ${at} > ${now})`.as("nextAt")])
@@ -75,8 +84,12 @@ function leaseQueries(db: QueryBuilder) {
           .select(["id as runId", "thread_id as threadId", endsAt.as("at")])
           .where(({ eb, or }) =>
             or([
-              eb(endsAt, "<=", param(({ now }) => now)),
-              eb("worker", "in", paramList(param, deadWorkers, (query) => query.deadWorkers)),
+              eb(endsAt, "<=", timeOf(dialect, param)),
+              eb(
+                "worker",
+                "in",
+                paramList(param, deadWorkers, (query) => query.deadWorkers),
+              ),
             ]),
           )
           .orderBy("at")
@@ -89,7 +102,7 @@ function leaseQueries(db: QueryBuilder) {
 }
 
 /** Two queries of pending runs whose time has come. */
-function pendingQueries(db: QueryBuilder) {
+function pendingQueries(db: QueryBuilder, dialect: SqlDialect) {
   const waiting = db.selectFrom("heddle_runs").where("status", "=", pending);
   return {
     dueDelays: template<DueParams, DueRow>((param) =>
@@ -97,7 +110,7 @@ function pendingQueries(db: QueryBuilder) {
         .select(["id as runId", "thread_id as threadId", "available_at as at"])
         .where("queue_position", "is", null)
         .where("active", "=", sql.lit(0 as const))
-        .where("available_at", "<=", param(({ now }) => now))
+        .where("available_at", "<=", timeOf(dialect, param))
         .orderBy("available_at")
         .orderBy("id")
         .limit(paramLimit(param, ({ limit }) => limit)),
@@ -106,7 +119,7 @@ function pendingQueries(db: QueryBuilder) {
       waiting
         .select(["id as runId", "thread_id as threadId", sql<number>`deadline_at`.as("at")])
         .where("deadline_at", "is not", null)
-        .where("deadline_at", "<=", param(({ now }) => now))
+        .where("deadline_at", "<=", timeOf(dialect, param))
         .orderBy("deadline_at")
         .orderBy("id")
         .limit(paramLimit(param, ({ limit }) => limit)),
@@ -115,12 +128,12 @@ function pendingQueries(db: QueryBuilder) {
 }
 
 /** What is claimable now, and when time will next make something of pending runs due. One row. */
-function waitingQueries(db: QueryBuilder) {
+function waitingQueries(db: QueryBuilder, dialect: SqlDialect) {
   const waiting = db.selectFrom("heddle_runs").where("status", "=", pending);
   return {
     pending: templatePerCount((agents) =>
       template((param: Param<DueParams>) => {
-        const now = param((query) => query.now);
+        const now = timeOf(dialect, param);
         const ours = paramList(param, agents, (query) => query.agents);
         const unqueued = waiting.where("queue_position", "is", null).orderBy("available_at").limit(sql.lit(1));
         const claimable = unqueued.where("active", "=", sql.lit(1 as const)).where("agent", "in", ours);

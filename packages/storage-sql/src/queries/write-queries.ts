@@ -3,7 +3,6 @@
  * number and the active run of a thread. Where they match no row, somebody else wrote meanwhile.
  */
 
-import { storedPayload } from "@heddle/core/storage";
 import type {
   Change,
   CheckpointRecord,
@@ -15,8 +14,9 @@ import type {
   ThreadRecord,
   TombstoneRecord,
 } from "@heddle/core/storage";
-import { sql } from "kysely";
+import { storedPayload } from "@heddle/core/storage";
 import type { Compilable } from "kysely";
+import { sql } from "kysely";
 import {
   changingRunColumns,
   checkpointColumns,
@@ -29,8 +29,8 @@ import {
   tombstoneColumns,
 } from "../columns.js";
 import type { QueryBuilder } from "../query-builder.js";
-import { columnValues, template } from "../template.js";
 import type { Param, Template } from "../template.js";
+import { columnValues, template } from "../template.js";
 
 /** A change of a record that was there before. */
 export interface Update<Row> extends Change<Row> {
@@ -51,9 +51,21 @@ function threadWrites(db: QueryBuilder) {
       db
         .updateTable("heddle_threads")
         .set(columnValues(param, columns, ({ after }) => after))
-        .where("id", "=", param(({ before }) => before.id))
-        .where("last_seq", "=", param(({ before }) => before.lastSeq))
-        .where("active_run_id", "is not distinct from", param(({ before }) => before.activeRunId)),
+        .where(
+          "id",
+          "=",
+          param(({ before }) => before.id),
+        )
+        .where(
+          "last_seq",
+          "=",
+          param(({ before }) => before.lastSeq),
+        )
+        .where(
+          "active_run_id",
+          "is not distinct from",
+          param(({ before }) => before.activeRunId),
+        ),
     ),
   };
 }
@@ -67,9 +79,21 @@ function runWrites(db: QueryBuilder) {
       db
         .updateTable("heddle_runs")
         .set(columnValues(param, columns, ({ after }) => after))
-        .where("id", "=", param(({ before }) => before.id))
-        .where("attempt", "=", param(({ before }) => before.attempt))
-        .where("status", "=", param(({ before }) => before.status)),
+        .where(
+          "id",
+          "=",
+          param(({ before }) => before.id),
+        )
+        .where(
+          "attempt",
+          "=",
+          param(({ before }) => before.attempt),
+        )
+        .where(
+          "status",
+          "=",
+          param(({ before }) => before.status),
+        ),
     ),
   };
 }

@@ -24,8 +24,13 @@ export function writesOf(queries: Queries, changes: Changes): Write[] {
   for (const memo of changes.memos) writes.push(write(queries.insertMemo, memo));
   for (const origin of changes.origins) writes.push(write(queries.insertOrigin, origin));
   for (const tombstone of changes.tombstones) writes.push(write(queries.putTombstone, tombstone));
-  for (const removal of changes.removals) writes.push(...removalOf(queries, removal));
+  writes.push(...removalsOf(queries, changes.removals));
   return writes;
+}
+
+/** For databases that write all else as many rows at once. */
+export function removalsOf(queries: Queries, removals: readonly Removal[]): Write[] {
+  return removals.flatMap((removal) => removalOf(queries, removal));
 }
 
 function pushChange<Row>(
@@ -66,14 +71,15 @@ function removalOf(queries: Queries, removal: Removal): Write[] {
 
 function threadRemoval(queries: Queries, threadId: string): Write[] {
   const { orphanKeysOfThread, deleteMemosOfThread, deleteEventsOfThread, deleteRunsOfThread, deleteThread } = queries;
-  return [orphanKeysOfThread, deleteMemosOfThread, deleteEventsOfThread, deleteRunsOfThread, deleteThread].map((statement) =>
-    write(statement, { threadId }),
+  return [orphanKeysOfThread, deleteMemosOfThread, deleteEventsOfThread, deleteRunsOfThread, deleteThread].map(
+    (statement) => write(statement, { threadId }),
   );
 }
 
 /** The row goes last: what comes before looks into it. */
 function runRemoval(queries: Queries, run: Extract<Removal, { type: "run" }>): Write[] {
-  const { orphanKeyOfRun, deleteMemosOfRun, blankEventsOfRun, deleteEventsOfRun, deleteCheckpointsOfRun, deleteRun } = queries;
+  const { orphanKeyOfRun, deleteMemosOfRun, blankEventsOfRun, deleteEventsOfRun, deleteCheckpointsOfRun, deleteRun } =
+    queries;
   const log = run.threadId === null ? [deleteEventsOfRun, deleteCheckpointsOfRun] : [blankEventsOfRun];
   return [orphanKeyOfRun, deleteMemosOfRun, ...log, deleteRun].map((statement) => write(statement, run));
 }

@@ -24,6 +24,12 @@ function threadExists(threadId: string): HeddleError {
   return new HeddleError("THREAD_EXISTS", `Thread "${threadId}" exists already.`, { details: { threadId } });
 }
 
+/** A thread has one origin. That of a deleted copy stays while other copies go on from it: it must not be lost. */
+function historyIsNeeded(threadId: string): HeddleError {
+  const message = `Thread "${threadId}" was deleted, but copies of it still need its history: copy to another id.`;
+  return new HeddleError("THREAD_EXISTS", message, { details: { threadId } });
+}
+
 /** A thread created again under a deleted one's id goes on with its numbers, so no cursor ever means two events. */
 export function newThread(
   uow: UnitOfWork,
@@ -108,6 +114,7 @@ function mergeMetadata(stored: string, { id, metadata, maxMetadata }: UpdateThre
 export function copyThread(uow: UnitOfWork, intent: CopyThread): ThreadRecord {
   const source = threadOf(uow, intent.from);
   if (uow.thread(intent.id) !== undefined) throw threadExists(intent.id);
+  if (uow.origin(intent.id) !== undefined) throw historyIsNeeded(intent.id);
   const head = source.headCheckpointId === null ? undefined : uow.checkpoint(source.headCheckpointId);
   const copy = newThread(uow, {
     id: intent.id,

@@ -57,7 +57,7 @@ export function needsOf(intent: Intent): Needs {
     case "update_thread":
       return { ...nothing, threads: [intent.id] };
     case "copy_thread":
-      return { ...nothing, threads: [intent.from, intent.id], checkpointsOf: [intent.from] };
+      return { ...nothing, threads: [intent.from, intent.id], checkpointsOf: [intent.from, intent.id] };
     case "delete_thread":
       return { ...nothing, threads: [intent.id], unsettledOf: [intent.id], checkpointsOf: [intent.id] };
     case "collect_checkpoints":

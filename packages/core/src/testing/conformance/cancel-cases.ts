@@ -96,7 +96,7 @@ export const cancelCases = inGroup("run: cancel", {
     assert.equal(await driver.tend(run), undefined);
     assert.deepEqual(await driver.run(run), { ...requested, headCheckpointId: mid.id, lastSeq: 2 });
     await clock.advance(1);
-    assertFields({ ...(await driver.tend(run)) }, { status: "canceled", settledAt: clock.now(), graceUntil: null });
+    assertFields({ ...(await driver.tend(run)) }, { status: "canceled", settledAt: clock.now(), graceUntil: clock.now() });
     assertFields(await driver.thread(run.threadId as string), { activeRunId: null, lastOutcome: "canceled" });
   },
 

@@ -35,6 +35,31 @@ export const eventCases = inGroup("event", {
     }
   },
 
+  async "a keyed one is stored once per lineage, whatever is retried"({ driver }) {
+    const run = await driver.start();
+    const keyed = { type: "mail_sent", payload: "1", key: "mail" };
+    await driver.record(run, { events: [keyed, keyed, { ...keyed, key: "other" }] });
+    await driver.release(run, { events: [keyed] });
+    const [again] = await driver.claim();
+    assert.ok(again);
+    const unchanged = await driver.record(again, { events: [keyed] });
+    assert.equal(unchanged.lastSeq, again.lastSeq);
+    await driver.settle(again, { events: [keyed, { ...keyed, key: "third" }] });
+    const log = await driver.events(`r:${run.id}`);
+    assert.equal(log.filter(({ type }) => type === "mail_sent").length, 3);
+    assert.deepEqual(log.map(({ seq }) => seq), log.map((_, index) => index + 1));
+  },
+
+  async "a deleted thread's keys are forgotten with it"({ driver }) {
+    const threadId = freshId("thr");
+    const keyed = { type: "mail_sent", payload: "1", key: "mail" };
+    const run = await driver.start({ threadId });
+    await driver.record(run, { events: [keyed] });
+    await driver.apply<"delete_thread">({ kind: "delete_thread", id: threadId, keepTombstone: 1_000 });
+    const next = await driver.start({ threadId });
+    assert.equal((await driver.record(next, { events: [keyed] })).lastSeq, next.lastSeq + 1);
+  },
+
   async "are read in pages behind a cursor"({ driver }) {
     const run = await driver.start();
     await driver.record(run, { events: Array.from({ length: 9 }, () => ({ type: "log", payload: "1" })) });

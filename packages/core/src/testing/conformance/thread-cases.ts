@@ -192,6 +192,22 @@ export const threadCases = inGroup("thread", {
     assert.equal((await storage.checkpoints.history(fourth.headCheckpointId as string, 10)).length, 2);
   },
 
+  async "a copy under the id of a deleted copy never costs other copies their history"({ driver, storage }) {
+    const first = await driver.createThread({ values: snapshot({ a: 1 }) });
+    const second = await driver.copyThread(first.id);
+    await driver.settle(await driver.start({ threadId: second.id }), { checkpoint: setKey("b", 2) });
+    const third = await driver.copyThread(second.id);
+    await driver.deleteThread(second.id);
+    const other = await driver.createThread({ values: snapshot({ c: 3 }) });
+    await refusedUnchanged(driver, () => driver.copyThread(other.id, { id: second.id }), "THREAD_EXISTS");
+    await driver.deleteThread(first.id);
+    const chain = await storage.checkpoints.chain(third.headCheckpointId as string);
+    assert.deepEqual(chain?.links.map(({ body }) => body), ['{"a":1}', '[["=",["b"],2]]']);
+    await driver.deleteThread(third.id);
+    await driver.apply<"collect_checkpoints">({ kind: "collect_checkpoints", threadId: second.id });
+    assertFields(await driver.copyThread(other.id, { id: second.id }), { id: second.id });
+  },
+
   async "collecting spares a living thread and forgives an unknown one"({ driver, storage }) {
     const values = snapshot({ a: 1 });
     const { id } = await driver.createThread({ values });

@@ -1,0 +1,3 @@
+export function newlines(text: string): number {
+  return text.split("\n").length - 1;
+}

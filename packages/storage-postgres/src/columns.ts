@@ -1,0 +1,51 @@
+/** Columns as PostgreSQL declares them, for statements that write many rows from arrays. */
+
+type Columns = Readonly<Record<string, string>>;
+
+const types: Readonly<Record<string, string>> = {
+  archived: "smallint",
+  active: "smallint",
+  orphaned: "smallint",
+  attempt: "integer",
+  failures: "integer",
+  crashes: "integer",
+  rollout: "integer",
+  queue_length: "integer",
+  priority: "double precision",
+  queue_position: "bigint",
+  queue_tail: "bigint",
+  queue_front: "bigint",
+  first_seq: "bigint",
+  last_seq: "bigint",
+  seq: "bigint",
+  values_bytes: "bigint",
+};
+
+export function typeOf(column: string): string {
+  if (/_(at|until)$/.test(column)) return "bigint";
+  return types[column] ?? "text";
+}
+
+/** `unnest($1::text[], $2::bigint[], …)`: a row per position. */
+export function unnest(columns: readonly string[], firstPlace = 1): string {
+  return `unnest(${columns.map((column, at) => `$${at + firstPlace}::${typeOf(column)}[]`).join(", ")})`;
+}
+
+/** `r.id as "id", r.thread_id as "threadId", …`: rows come as records. */
+export function selected(columns: Columns, table: string, prefix = ""): string {
+  return Object.entries(columns)
+    .map(([field, column]) => `${table}.${column} as "${prefix}${field}"`)
+    .join(", ");
+}
+
+/** The values of `rows`, column by column. Flags are stored as 0 or 1. */
+export function columnsOf<Fields extends string>(
+  rows: readonly Readonly<Record<Fields, unknown>>[],
+  columns: Readonly<Record<Fields, string>>,
+): unknown[][] {
+  return (Object.keys(columns) as Fields[]).map((field) => rows.map((row) => storedValue(row[field])));
+}
+
+function storedValue(value: unknown): unknown {
+  return typeof value === "boolean" ? Number(value) : value;
+}

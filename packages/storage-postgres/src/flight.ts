@@ -1,0 +1,143 @@
+/**
+ * A flight: several statements, one round trip.
+ *
+ * The statements go to the server in one go and are answered in one go: parse, bind and execute messages one behind the
+ * other, and a single sync at the end. The server runs them in order; where one fails it skips the rest up to the sync.
+ * So a flight may begin a transaction, lock, and read what the locks protect, without waiting for an answer in between.
+ *
+ * node-postgres sends one query per sync, and its pipelining mode is a property of the whole pool, which a host that
+ * uses cursors cannot switch on. Its documented way in for others is an object with a `submit` method, as pg-cursor is
+ * one: that works with every pool, and answers of one flight come in one packet.
+ *
+ * Numbers are read here and not by pg's type parsers, which belong to the whole process: a host may have changed them.
+ */
+
+import type { Bound, Field, Row, Statement } from "./statement.js";
+
+export interface Answer {
+  /** `UPDATE 3`, `COMMIT`, … */
+  readonly command: string;
+  readonly rows: readonly Row[];
+}
+
+/** What we use of pg's connection: the wire's messages. */
+export interface Wire {
+  readonly stream: { cork?(): void; uncork?(): void };
+  parse(message: { readonly text: string; readonly name: string }): void;
+  bind(message: { readonly statement: string; readonly values: readonly (string | null)[] }): void;
+  describe(message: { readonly type: "P" | "S"; readonly name: string }): void;
+  execute(message: object): void;
+  close(message: { readonly type: "P" | "S"; readonly name: string }): void;
+  sync(): void;
+}
+
+/** Names of the statements that each connection is known to have prepared. */
+const prepared = new WeakMap<Wire, Set<string>>();
+
+const numberTypes = new Set([20, 21, 23, 26, 700, 701, 1700]);
+
+export class Flight {
+  readonly #statements: readonly Bound[];
+  readonly #resolve: (answers: readonly Answer[]) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #answers: Answer[] = [];
+  #wire: Wire | undefined;
+  #rows: Row[] = [];
+
+  constructor(
+    statements: readonly Bound[],
+    resolve: (answers: readonly Answer[]) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#statements = statements;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  submit(wire: Wire): void {
+    this.#wire = wire;
+    wire.stream.cork?.();
+    try {
+      const names = new Set(namesOf(wire));
+      for (const bound of this.#statements) send(wire, bound, names);
+      wire.sync();
+    } finally {
+      wire.stream.uncork?.();
+    }
+  }
+
+  handleRowDescription({ fields }: { readonly fields: readonly { readonly name: string; readonly dataTypeID: number }[] }): void {
+    const described = fields.map(({ name, dataTypeID }) => ({ name, isNumber: numberTypes.has(dataTypeID) }));
+    const { statement } = this.#current();
+    statement.fields = described;
+  }
+
+  handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
+    this.#rows.push(rowOf(this.#current().statement, fields));
+  }
+
+  handleCommandComplete({ text }: { readonly text: string }): void {
+    const { statement } = this.#current();
+    // An answer without rows is not described.
+    statement.fields ??= [];
+    if (statement.name !== undefined && this.#wire !== undefined) namesOf(this.#wire).add(statement.name);
+    this.#answers.push({ command: text, rows: this.#rows });
+    this.#rows = [];
+  }
+
+  handleReadyForQuery(): void {
+    this.#resolve(this.#answers);
+  }
+
+  /** The server's error, or the connection's end. The rest of the flight was skipped. */
+  handleError(error: unknown): void {
+    const name = this.#statements[this.#answers.length]?.statement.name;
+    if (name !== undefined && this.#wire !== undefined) namesOf(this.#wire).delete(name);
+    this.#reject(error);
+  }
+
+  handleEmptyQuery(): void {
+    this.handleCommandComplete({ text: "" });
+  }
+
+  handlePortalSuspended(): void {}
+  handleCopyInResponse(): void {}
+  handleCopyData(): void {}
+
+  #current(): Bound {
+    const bound = this.#statements[this.#answers.length];
+    if (bound === undefined) throw new Error("the server answered more than it was asked");
+    return bound;
+  }
+}
+
+function namesOf(wire: Wire): Set<string> {
+  const known = prepared.get(wire) ?? new Set();
+  prepared.set(wire, known);
+  return known;
+}
+
+/** @param names what is prepared once the messages before this one are through */
+function send(wire: Wire, { statement, values }: Bound, names: Set<string>): void {
+  const { name = "", text, fields } = statement;
+  if (!names.has(name)) {
+    // Whether the server has it is not known after an error: closing what is not there is fine.
+    if (name !== "") wire.close({ type: "S", name });
+    wire.parse({ text, name });
+    if (name !== "") names.add(name);
+  }
+  wire.bind({ statement: name, values });
+  if (fields === undefined) wire.describe({ type: "P", name: "" });
+  wire.execute({});
+}
+
+function rowOf({ fields }: Statement, values: readonly (string | null)[]): Row {
+  const row: Row = {};
+  if (fields === undefined) throw new Error("the server sent a row that it did not describe");
+  for (let at = 0; at < fields.length; at++) {
+    const { name, isNumber } = fields[at] as Field;
+    const value = values[at] ?? null;
+    row[name] = isNumber && value !== null ? Number(value) : value;
+  }
+  return row;
+}

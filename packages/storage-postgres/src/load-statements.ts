@@ -1,0 +1,116 @@
+/**
+ * What a transaction locks and reads before intents are applied.
+ *
+ * The lock on a thread's row protects all that belongs to the thread. It is taken first; what it protects is read by
+ * later statements, which see what was committed while the lock was waited for (READ COMMITTED: a statement sees what
+ * was committed before it began; only the rows that it locks itself are seen newer). A run's row is locked as well:
+ * that is all that protects a stateless run, and a lease that is prolonged without its thread.
+ *
+ * Threads come before runs, both in the order of their ids; claims wait for nobody: so no two transactions wait for
+ * each other here.
+ */
+
+import {
+  checkpointHeadColumns,
+  keyColumns,
+  memoColumns,
+  originColumns,
+  runColumns,
+  threadColumns,
+  tombstoneColumns,
+} from "@heddle/storage-sql";
+import { selected, unnest } from "./columns.js";
+import { serverTime } from "./postgres-dialect.js";
+import type { SchemaNames } from "./schema-names.js";
+import type { Statement, Statements } from "./statement.js";
+
+export type LoadStatements = Readonly<Record<keyof ReturnType<typeof loadTexts>, Statement>>;
+
+export function loadStatements(names: SchemaNames, statements: Statements): LoadStatements {
+  const entries = Object.entries(loadTexts(names)).map(([key, text]) => [key, statements.fixed(text)]);
+  return Object.fromEntries(entries) as LoadStatements;
+}
+
+/** Threads come with their lock in columns of this prefix where an answer has runs as well. */
+export const threadPrefix = "thread.";
+
+const wantedKeys = `${unnest(["scope", "agent", "key"])} as w (scope, agent, key)`;
+const wantedMemos = `${unnest(["lineage_id", "kind", "key"])} as w (lineage_id, kind, key)`;
+const sameKey = "k.scope = w.scope and k.agent = w.agent and k.key = w.key";
+
+function loadTexts(names: SchemaNames) {
+  return { ...lockTexts(names), ...threadTexts(names), ...rememberedTexts(names), ...claimTexts(names) };
+}
+
+function lockTexts({ threads, runs }: SchemaNames) {
+  return {
+    now: `select coalesce($1::bigint, ${serverTime}) as now`,
+    /** Waits, at most as long as \`lock_timeout\` says. */
+    lockThreads: `select ${selected(threadColumns, "t")} from ${threads} t where t.id = any($1::text[]) order by t.id for update`,
+    /** Does not wait: a thread that somebody else holds has a \`wanted\` id and no other. */
+    tryThreads:
+      `with locked as materialized (` +
+      `select * from ${threads} where id = any($1::text[]) order by id for update skip locked` +
+      `) select w.id as "wanted", ${selected(threadColumns, "l")} ` +
+      `from ${threads} w left join locked l on l.id = w.id where w.id = any($1::text[])`,
+    lockRuns: `select ${selected(runColumns, "r")} from ${runs} r where r.id = any($1::text[]) order by r.id for update`,
+  };
+}
+
+/** Of threads that are locked: what belongs to them needs no lock of its own. */
+function threadTexts({ threads, runs, checkpoints, origins }: SchemaNames) {
+  return {
+    activeRuns:
+      `select ${selected(runColumns, "r")} from ${runs} r ` +
+      `where r.id in (select active_run_id from ${threads} where id = any($1::text[]))`,
+    queues:
+      `select r.* from unnest($1::text[]) as w (id) cross join lateral (` +
+      `select ${selected(runColumns, "r")} from ${runs} r where r.thread_id = w.id and r.queue_position is not null ` +
+      `order by r.queue_position limit $2::bigint) r`,
+    unsettledRuns:
+      `select ${selected(runColumns, "r")} from ${runs} r ` +
+      `where r.thread_id = any($1::text[]) and r.status in ('pending', 'running')`,
+    heads:
+      `select ${selected(checkpointHeadColumns, "c")}, coalesce(octet_length(c.body), 0) as "bodyBytes" ` +
+      `from ${checkpoints} c where c.id in (select head_checkpoint_id from ${threads} where id = any($1::text[]))`,
+    origins:
+      `select ${selected(originColumns, "o")} from ${origins} o ` +
+      `where o.thread_id = any($1::text[]) or o.owner_id = any($1::text[])`,
+    /** Only of threads that were copied. */
+    links:
+      `select c.id, c.parent_id as "parentId", c.thread_id as "threadId" from ${checkpoints} c ` +
+      `where c.thread_id = any($1::text[]) and c.thread_id in (select owner_id from ${origins} where owner_id = any($1::text[]))`,
+  };
+}
+
+function rememberedTexts({ keys, runs, memos, tombstones }: SchemaNames) {
+  return {
+    tombstones: `select ${selected(tombstoneColumns, "t")} from ${tombstones} t where t.thread_id = any($1::text[])`,
+    memos:
+      `select ${selected(memoColumns, "m")} from ${wantedMemos} ` +
+      `join ${memos} m on m.lineage_id = w.lineage_id and m.kind = w.kind and m.key = w.key`,
+    keys: `select ${selected(keyColumns, "k")} from ${wantedKeys} join ${keys} k on ${sameKey}`,
+    runsOfKeys:
+      `select ${selected(runColumns, "r")} from ${wantedKeys} join ${keys} k on ${sameKey} ` +
+      `join ${runs} r on r.id = k.run_id`,
+  };
+}
+
+function claimTexts({ threads, runs }: SchemaNames) {
+  // Its conditions are those of the index heddle_runs_claim. $1 agents, $2 limit, $3 ids to leave out, $4 the time.
+  const claimable =
+    `from ${runs} r where r.status = 'pending' and r.active = 1 ` +
+    `and r.available_at <= coalesce($4::bigint, ${serverTime}) and r.agent = any($1::text[]) and r.id <> all($3::text[]) ` +
+    `order by r.priority desc, r.available_at, r.created_at, r.id limit $2::bigint`;
+  return {
+    /** Runs to claim, each with its thread, both locked: whatever somebody else holds is left out. */
+    claim:
+      `with candidate as materialized (select r.* ${claimable} for update skip locked), ` +
+      `locked as materialized (select * from ${threads} ` +
+      `where id in (select thread_id from candidate) order by id for update skip locked) ` +
+      `select ${selected(runColumns, "c")}, ${selected(threadColumns, "l", threadPrefix)} ` +
+      `from candidate c left join locked l on l.id = c.thread_id where c.thread_id is null or l.id is not null`,
+    /** What waits for a claim, only to be compared with. */
+    peek: `select ${selected(runColumns, "r")} ${claimable}`,
+  };
+}

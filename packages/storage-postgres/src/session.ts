@@ -1,0 +1,60 @@
+/** A connection that statements can be run on: a client of a pool, or somebody else's open transaction. */
+
+import { HeddleError } from "@heddle/core/storage";
+import type pg from "pg";
+import { Flight, type Answer } from "./flight.js";
+import type { Bound, Row } from "./statement.js";
+
+export interface Session {
+  /** Run the statements in order, in one round trip where the connection can. A failed one ends it: the rest is not run. */
+  run(statements: readonly Bound[]): Promise<readonly Answer[]>;
+}
+
+/** What we use of a client: pg's own, or one that can do as much. */
+export type PgClient = Pick<pg.ClientBase, "query" | "on" | "removeListener">;
+
+export class ClientSession implements Session {
+  readonly client: PgClient;
+  /** Statements were sent that began a transaction, and none that is known to have ended it. */
+  isInTransaction = false;
+
+  constructor(client: PgClient) {
+    this.client = client;
+  }
+
+  run(statements: readonly Bound[]): Promise<readonly Answer[]> {
+    if (!takesFlights(this.client)) return runOneByOne(this.client, statements);
+    return new Promise((resolve, reject) => {
+      this.client.query(new Flight(statements, resolve, reject) as unknown as pg.Submittable);
+    });
+  }
+}
+
+/** Drivers that only look like pg's, and pg's own pipelining mode, take plain queries only. */
+function takesFlights(client: PgClient): boolean {
+  const { connection, pipeline } = client as { readonly connection?: { readonly parse?: unknown }; readonly pipeline?: unknown };
+  return typeof connection?.parse === "function" && pipeline !== true;
+}
+
+/** A round trip each, unless the driver pipelines: correct, and slower. */
+async function runOneByOne(client: PgClient, statements: readonly Bound[]): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for (const { statement, values } of statements) {
+    const { text, name } = statement;
+    const query = { text, values: [...values], ...(name === undefined ? {} : { name }), types: ownTypes };
+    const { command, rowCount, rows } = await client.query<Row>(query as pg.QueryConfig);
+    answers.push({ command: `${command} ${rowCount ?? ""}`.trim(), rows });
+  }
+  return answers;
+}
+
+const ownTypes = {
+  getTypeParser: (type: number) => ([20, 21, 23, 26, 700, 701, 1700].includes(type) ? Number : (value: string) => value),
+};
+
+/** The only row of an answer. */
+export function onlyRow(answers: readonly Answer[], at: number): Row {
+  const row = answers[at]?.rows[0];
+  if (row === undefined) throw new HeddleError("STORAGE_ERROR", "The database did not answer a statement.");
+  return row;
+}

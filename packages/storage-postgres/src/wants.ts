@@ -1,0 +1,82 @@
+/** What a batch of intents reads, put together from the needs of each. */
+
+import { keyId, memoId, needsOf } from "@heddle/core/storage";
+import type { Intent, KeyRef, MemoRef } from "@heddle/core/storage";
+
+export interface Wants {
+  readonly threads: readonly string[];
+  readonly runs: readonly string[];
+  readonly activeRunsOf: readonly string[];
+  readonly queuesOf: readonly string[];
+  /** Of each queue that many: an intent takes at most one away from its head. */
+  readonly queueDepth: number;
+  readonly unsettledOf: readonly string[];
+  readonly tombstonesOf: readonly string[];
+  readonly checkpointsOf: readonly string[];
+  readonly keys: readonly KeyRef[];
+  readonly memos: readonly MemoRef[];
+  readonly claims: readonly ClaimWant[];
+}
+
+export interface ClaimWant {
+  readonly agents: readonly string[];
+  /** Runs to claim. */
+  readonly limit: number;
+  /** Runs to compare an accepted one with: one more than may be claimed before. */
+  readonly peek: number;
+}
+
+export function wantsOf(intents: readonly Intent[]): Wants {
+  const needs = intents.map(needsOf);
+  const keys = new Map(needs.flatMap((need) => need.keys.map((key) => [keyId(key), key])));
+  const memos = new Map(needs.flatMap((need) => need.memos.map((memo) => [memoId(memo), memo])));
+  return {
+    threads: distinct(needs.flatMap((need) => need.threads)),
+    runs: distinct(needs.flatMap((need) => need.runs)),
+    activeRunsOf: distinct(needs.flatMap((need) => need.activeRunsOf)),
+    queuesOf: distinct(needs.flatMap((need) => need.queuesOf)),
+    queueDepth: mostOften(needs.flatMap((need) => need.queuesOf)) + 1,
+    unsettledOf: distinct(needs.flatMap((need) => need.unsettledOf)),
+    tombstonesOf: distinct(intents.flatMap(threadsToCreate)),
+    checkpointsOf: distinct(needs.flatMap((need) => need.checkpointsOf)),
+    keys: [...keys.values()],
+    memos: [...memos.values()],
+    claims: claimsOf(intents),
+  };
+}
+
+/** Where a thread may be made, its number goes on from the tombstone's. */
+function threadsToCreate(intent: Intent): readonly string[] {
+  if (intent.kind === "create_thread" || intent.kind === "copy_thread") return [intent.id];
+  if (intent.kind !== "accept_run" || !intent.createThread || intent.run.threadId === null) return [];
+  return [intent.run.threadId];
+}
+
+function claimsOf(intents: readonly Intent[]): ClaimWant[] {
+  const wants = new Map<string, { agents: readonly string[]; limit: number; compares: boolean }>();
+  for (const intent of intents) {
+    const agents = agentsOf(intent);
+    if (agents === undefined) continue;
+    const id = JSON.stringify(agents);
+    const want = wants.get(id) ?? { agents, limit: 0, compares: false };
+    if (intent.kind === "claim_runs") want.limit += intent.limit;
+    else want.compares = true;
+    wants.set(id, want);
+  }
+  return [...wants.values()].map(({ agents, limit, compares }) => ({ agents, limit, peek: compares ? limit + 1 : 0 }));
+}
+
+function agentsOf(intent: Intent): readonly string[] | undefined {
+  if (intent.kind === "claim_runs") return intent.agents;
+  return intent.kind === "accept_run" ? intent.claim?.agents : undefined;
+}
+
+function distinct(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}
+
+function mostOften(values: readonly string[]): number {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return Math.max(0, ...counts.values());
+}

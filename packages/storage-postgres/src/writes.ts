@@ -1,0 +1,123 @@
+/** The changes of a unit of work as statements, in the order in which a transaction runs them. */
+
+import { keyId, storedPayload } from "@heddle/core/storage";
+import type { Change, Changes, KeyRecord, RunRecord, ThreadRecord } from "@heddle/core/storage";
+import {
+  changingRunColumns,
+  checkpointColumns,
+  eventColumns,
+  keyColumns,
+  memoColumns,
+  originColumns,
+  removalsOf,
+  runColumns,
+  threadColumns,
+  tombstoneColumns,
+} from "@heddle/storage-sql";
+import type { Queries } from "@heddle/storage-sql";
+import { columnsOf } from "./columns.js";
+import type { LoadedRecords } from "./loaded-records.js";
+import { bound, type Bound, type Statement, type Statements } from "./statement.js";
+import { changingThreadColumns, type WriteStatements } from "./write-statements.js";
+
+export interface Writing {
+  readonly texts: WriteStatements;
+  readonly queries: Queries;
+  readonly statements: Statements;
+}
+
+/** @param loaded what the changes were decided on */
+export function writesOf({ texts, queries, statements }: Writing, changes: Changes, loaded: LoadedRecords): Bound[] {
+  const writes = [
+    ...threadWrites(texts, changes.threads),
+    ...runWrites(texts, changes.runs),
+    ...insertOf(texts.insertCheckpoints, checkpointColumns, changes.checkpoints),
+    ...insertOf(texts.insertEvents, eventColumns, changes.events.map(withStoredPayload)),
+    ...keyWrites(texts, changes.keys, loaded),
+    ...insertOf(texts.insertMemos, memoColumns, changes.memos),
+    ...insertOf(texts.insertOrigins, originColumns, changes.origins),
+    ...insertOf(texts.putTombstones, tombstoneColumns, changes.tombstones),
+  ];
+  for (const { statement, params } of removalsOf(queries, changes.removals)) {
+    writes.push(statements.of(statement, params as never));
+  }
+  return writes;
+}
+
+/** In the order of their ids: two transactions that insert the same ones wait for each other one way only. */
+function threadWrites(texts: WriteStatements, changes: Changes["threads"]): Bound[] {
+  const added = changes.filter(isNew).map(({ after }) => after);
+  const changed = changes.filter(isUpdate);
+  return [
+    ...insertOf(texts.insertThreads, threadColumns, added.sort(byId)),
+    ...updateOf(texts.updateThreads, changingThreadColumns, changed, [
+      changed.map(({ before }) => before.lastSeq),
+      changed.map(({ before }) => before.activeRunId),
+    ]),
+  ];
+}
+
+/** Releases of a thread come before promotions, and both before new runs: its active run is unique. */
+function runWrites(texts: WriteStatements, changes: Changes["runs"]): Bound[] {
+  const changed = changes.filter(isUpdate);
+  const releases = changed.filter(({ after }) => !after.active);
+  const promotions = changed.filter(({ after }) => after.active);
+  return [
+    ...runUpdates(texts, releases),
+    ...runUpdates(texts, promotions),
+    ...insertOf(texts.insertRuns, runColumns, changes.filter(isNew).map(({ after }) => after)),
+  ];
+}
+
+function runUpdates(texts: WriteStatements, changes: readonly Update<RunRecord>[]): Bound[] {
+  return updateOf(texts.updateRuns, changingRunColumns, changes, [
+    changes.map(({ before }) => before.attempt),
+    changes.map(({ before }) => before.status),
+  ]);
+}
+
+/** As for threads, in an order. */
+function keyWrites(texts: WriteStatements, keys: readonly KeyRecord[], loaded: LoadedRecords): Bound[] {
+  if (keys.length === 0) return [];
+  const sorted = keys.toSorted((a, b) => (keyId(a) < keyId(b) ? -1 : 1));
+  const runsBefore = sorted.flatMap((key) => loaded.key(key)?.runId ?? []);
+  return [bound(texts.putKeys, ...columnsOf(sorted, keyColumns), runsBefore)];
+}
+
+type Update<R> = Change<R> & { readonly before: R };
+
+function isNew<R>(change: Change<R>): boolean {
+  return change.before === undefined;
+}
+
+function isUpdate<R>(change: Change<R>): change is Update<R> {
+  return change.before !== undefined;
+}
+
+function byId(a: ThreadRecord, b: ThreadRecord): number {
+  return a.id < b.id ? -1 : 1;
+}
+
+function insertOf<Fields extends string>(
+  statement: Statement,
+  columns: Readonly<Record<Fields, string>>,
+  rows: readonly Readonly<Record<Fields, unknown>>[],
+): Bound[] {
+  return rows.length === 0 ? [] : [bound(statement, ...columnsOf(rows, columns))];
+}
+
+function updateOf<R extends { readonly id: string }>(
+  statement: Statement,
+  columns: Readonly<Partial<Record<keyof R & string, string>>>,
+  changes: readonly Update<R>[],
+  read: readonly (readonly unknown[])[],
+): Bound[] {
+  if (changes.length === 0) return [];
+  const after = changes.map((change) => change.after) as readonly Readonly<Record<string, unknown>>[];
+  const ids = changes.map((change) => change.after.id);
+  return [bound(statement, ids, ...read, ...columnsOf(after, columns as Readonly<Record<string, string>>))];
+}
+
+function withStoredPayload(event: Changes["events"][number]): Changes["events"][number] {
+  return { ...event, payload: storedPayload(event) };
+}

@@ -7,6 +7,7 @@ export default defineConfig({
       "packages/*/test/**/*.test.ts", // one file per promise, importing packages by name
       "tests/**/*.test.ts",
       "scripts/**/*.test.ts",
+      "examples/*/{test,src}/**/*.test.ts",
     ],
     // A package imported by name is its dist/: let Node load it as it does for users, not through Vite's transform.
     server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },

@@ -4,6 +4,7 @@
  */
 
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createEngine, defineAgent } from "@heddle/core";
 import type { Engine } from "@heddle/core";
 import { sqliteStorage } from "@heddle/storage-sqlite";
@@ -108,6 +109,8 @@ test(`${kills} kills: the other process goes on within a second`, { timeout: 5 *
     const victim = await startWorker(path);
     const ids = await startWaiters(victim, 5);
     const takenOver = Promise.all(ids.map((id) => survivor.next("running", ({ runId }) => runId === id)));
+    // Its last commit drew the other's attention: that must have passed.
+    await sleep(200 + 1_000 * Math.random());
     const killedAt = monotonic();
     await victim.kill();
     for (const { at, attempt } of await within(20 * seconds, takenOver, "runs of the killed process are stuck")) {

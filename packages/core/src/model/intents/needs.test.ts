@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { acceptRun, cancelRun, releaseRun, settleRun, tendRun } from "../../testing/intents.js";
+import { runningRecord } from "../../testing/shelf.js";
+import type { Intent } from "./intent.js";
+import { needsOf, type Needs } from "./needs.js";
+
+const run = runningRecord({ id: "run", threadId: "thr", lineageId: "line" });
+const stateless = runningRecord({ id: "run" });
+
+/** That the needs are complete is proved by the conformance suite on a storage that reads nothing else. */
+test.each<[string, Intent, Partial<Needs>]>([
+  ["a stateless acceptance", acceptRun(), {}],
+  ["an acceptance", acceptRun({ threadId: "thr" }), { threads: ["thr"], activeRunsOf: ["thr"] }],
+  [
+    "one with a key",
+    acceptRun({ threadId: "thr", idempotency: { key: "k", fingerprint: "f", keep: 1 } }),
+    { threads: ["thr"], activeRunsOf: ["thr"], keys: [{ scope: "t:thr", agent: "worker", key: "k" }] },
+  ],
+  [
+    "one with a claim",
+    acceptRun({ claim: { worker: "w", lease: 1, agents: ["a", "b"] } }),
+    { claimable: { agents: ["a", "b"], limit: 1 } },
+  ],
+  ["a claim", { kind: "claim_runs", worker: "w", lease: 1, agents: ["a"], limit: 7 }, { claimable: { agents: ["a"], limit: 7 } }],
+  ["a settle", settleRun(run), { runs: ["run"], threads: ["thr"], queuesOf: ["thr"] }],
+  ["a stateless settle", settleRun(stateless), { runs: ["run"] }],
+  [
+    "a release with a keyed event",
+    releaseRun(run, { events: [{ type: "log", payload: "1", key: "k" }, { type: "log", payload: "1" }] }),
+    { runs: ["run"], threads: ["thr"], queuesOf: ["thr"], memos: [{ lineageId: "line", kind: "event", key: "k" }] },
+  ],
+  ["a cancel", cancelRun(run), { runs: ["run"], threads: ["thr"], queuesOf: ["thr"] }],
+  ["a tending", tendRun(run), { runs: ["run"], threads: ["thr"], queuesOf: ["thr"] }],
+  ["a copy", { kind: "copy_thread", from: "a", id: "b" }, { threads: ["a", "b"], checkpointsOf: ["a", "b"] }],
+  [
+    "a deletion",
+    { kind: "delete_thread", id: "thr", keepTombstone: 1 },
+    { threads: ["thr"], unsettledOf: ["thr"], checkpointsOf: ["thr"] },
+  ],
+])("%s reads no more than it says", (_what, intent, expected) => {
+  const named = Object.entries(needsOf(intent)).filter(([, what]) => !Array.isArray(what) || what.length > 0);
+  expect(Object.fromEntries(named)).toEqual(expected);
+});

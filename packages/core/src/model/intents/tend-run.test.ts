@@ -1,0 +1,77 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { tendRun } from "../../testing/intents.js";
+import { applyTo, noon, runningRecord, runRecord, threadRecord, type Shelf } from "../../testing/shelf.js";
+import type { RunRecord } from "../run.js";
+import { earlier, leaseIsLost, tendAt } from "./tend-run.js";
+
+const requested = { cancelRequestedAt: 1, cancelReason: '{"kind":"user"}' };
+const idle = threadRecord({ queueLength: 1 });
+const busy = threadRecord({ queueLength: 1, queueTail: 7, activeRunId: "other" });
+const delayed = { threadId: "thr", active: false };
+const patient = '{"retry":{"maxCrashes":2}}';
+
+/** The table at the top of tend-run.ts, with its neighbours in which nothing happens. */
+const cases: readonly (readonly [string, RunRecord, Partial<RunRecord> | undefined, Shelf["threads"]?])[] = [
+  ["running, lease not over", runningRecord({ leaseUntil: noon + 1 }), undefined],
+  ["running, lease over", runningRecord({ leaseUntil: noon, policy: patient }), { status: "pending", crashes: 1, worker: null, availableAt: noon }],
+  ["running, lease over, at the limit", runningRecord({ leaseUntil: noon, policy: patient, crashes: 1 }), { status: "failed", crashes: 2 }],
+  ["running, lease over, deadline passed", runningRecord({ leaseUntil: noon, policy: patient, deadlineAt: noon }), { status: "failed", crashes: 1 }],
+  ["running, lease over, cancel requested", runningRecord({ leaseUntil: noon, graceUntil: noon + 9, ...requested }), { status: "canceled", crashes: 0 }],
+  ["running, deadline passed", runningRecord({ deadlineAt: noon - 1 }), undefined],
+  ["running, grace not over", runningRecord({ graceUntil: noon + 1, ...requested }), undefined],
+  ["running, grace over", runningRecord({ graceUntil: noon, ...requested }), { status: "canceled", settledAt: noon }],
+  ["pending", runRecord(), undefined],
+  ["pending, its time come", runRecord({ availableAt: noon - 9 }), undefined],
+  ["pending, deadline to come", runRecord({ deadlineAt: noon + 1 }), undefined],
+  ["pending, deadline passed", runRecord({ deadlineAt: noon }), { status: "failed", failures: 0 }],
+  ["delayed, not due", runRecord({ ...delayed, availableAt: noon + 1 }), undefined, [idle]],
+  ["delayed, due, thread idle", runRecord({ ...delayed, availableAt: noon }), { active: true, queuePosition: null }, [idle]],
+  ["delayed, due, thread busy", runRecord({ ...delayed, availableAt: noon }), { active: false, queuePosition: 7 }, [busy]],
+  ["delayed, deadline passed", runRecord({ ...delayed, availableAt: noon + 9, deadlineAt: noon }), { status: "failed" }, [idle]],
+  ["queued", runRecord({ threadId: "thr", queuePosition: 1, availableAt: noon - 9 }), undefined, [busy]],
+  ["settled", runRecord({ status: "succeeded", deadlineAt: 1, availableAt: 1 }), undefined],
+];
+
+describe.each(cases)("%s", (_what, run, expected, threads = []) => {
+  const shelf = { runs: [run], threads };
+
+  test(expected === undefined ? "nothing happens" : "is tended", () => {
+    const { value, changes } = applyTo<"tend_run">(shelf, tendRun(run));
+    if (expected === undefined) expect([value, changes.runs]).toEqual([undefined, []]);
+    else expect(value).toMatchObject(expected);
+  });
+
+  test("as tendAt foretells", () => {
+    const at = tendAt(run);
+    expect(at !== null && at <= noon).toBe(expected !== undefined);
+    if (at !== null && at > noon) expect(applyTo<"tend_run">(shelf, tendRun(run), at).value).toBeDefined();
+  });
+});
+
+test("an unknown run is nothing to tend", () => {
+  expect(applyTo<"tend_run">({}, tendRun(runRecord())).value).toBeUndefined();
+});
+
+test("a dead worker's lease is lost before its time", () => {
+  const run = runningRecord({ worker: "wrk" });
+  expect(applyTo<"tend_run">({ runs: [run] }, tendRun(run, ["wrk"])).value?.status).toBe("pending");
+  expect(applyTo<"tend_run">({ runs: [run] }, tendRun(run, ["other"])).value).toBeUndefined();
+  expect(leaseIsLost({ worker: null, leaseUntil: null }, noon, ["wrk"])).toBe(false);
+});
+
+test("a delayed run that falls due counts as waiting until it is activated", () => {
+  const run = runRecord({ ...delayed, availableAt: noon });
+  expect(applyTo<"tend_run">({ runs: [run], threads: [idle] }, tendRun(run)).changes.threads[0]?.after.queueLength).toBe(0);
+  expect(applyTo<"tend_run">({ runs: [run], threads: [busy] }, tendRun(run)).changes.threads[0]?.after.queueLength).toBe(1);
+});
+
+test("earlier of two times, null being never", () => {
+  const time = fc.option(fc.integer(), { nil: null });
+  fc.assert(
+    fc.property(time, time, (a, b) => {
+      const known = [a, b].filter((at) => at !== null);
+      expect(earlier(a, b)).toBe(known.length === 0 ? null : Math.min(...known));
+    }),
+  );
+});

@@ -1,20 +1,40 @@
 /** DESIGN section 3, invariant 9: the same command sequence gives the same results on every storage. */
 
-import { memoryFixture, preloadingFixture, sameResults, type StorageFixture } from "@heddle/core/testing";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { manualClock, memoryFixture, preloadingFixture, sameResults, type StorageFixture } from "@heddle/core/testing";
+import { sqliteStorage } from "@heddle/storage-sqlite";
 import fc from "fast-check";
-import { describe, test } from "vitest";
+import { afterAll, describe, test } from "vitest";
 import { randomSteps } from "./random-steps.js";
+import { size } from "./size.js";
 
-const isFull = process.env.HEDDLE_TEST_SIZE === "full";
+const directory = mkdtempSync(join(tmpdir(), "heddle-agree-"));
+afterAll(() => rmSync(directory, { recursive: true }));
 
-const others: Readonly<Record<string, { readonly fixture: () => StorageFixture; readonly sequences: number }>> = {
-  "memory that preloads": { fixture: preloadingFixture, sequences: isFull ? 2_000 : 200 },
-};
+let files = 0;
 
-describe.each(Object.entries(others))("memory and %s", (_name, { fixture, sequences }) => {
-  test("give the same results", { timeout: 600_000 }, async () => {
+function sqliteFixture(path = join(directory, `${++files}.db`)): StorageFixture {
+  const clock = manualClock();
+  const open = async () => {
+    const storage = sqliteStorage(path);
+    await storage.open({ clock });
+    return storage;
+  };
+  return { clock, open };
+}
+
+const others: [name: string, fixture: () => StorageFixture, sequences: number][] = [
+  ["memory that preloads", preloadingFixture, size(100, 2_000)],
+  ["SQLite in memory", () => sqliteFixture(":memory:"), size(50, 1_000)],
+  ["SQLite in a file", sqliteFixture, size(10, 200)],
+];
+
+describe.each(others)("memory and %s", (_name, fixture, sequences) => {
+  test("give the same results", { timeout: 900_000 }, async () => {
     const property = fc.asyncProperty(randomSteps(60), (steps) => sameResults(memoryFixture(), fixture(), steps));
     // A failing sequence is made smaller for a while, not for ever.
-    await fc.assert(property, { numRuns: sequences, interruptAfterTimeLimit: isFull ? 500_000 : 30_000 });
+    await fc.assert(property, { numRuns: sequences, interruptAfterTimeLimit: size(60_000, 800_000) });
   });
 });

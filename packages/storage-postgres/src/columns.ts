@@ -1,5 +1,10 @@
 /** Columns as PostgreSQL declares them, for statements that write many rows from arrays. */
 
+import { checkpointHeadColumns, keyColumns, runColumns, threadColumns, tombstoneColumns } from "@heddle/storage-sql";
+
+/** Threads come in columns of this prefix where an answer has runs as well. */
+export const threadPrefix = "thread.";
+
 type Columns = Readonly<Record<string, string>>;
 
 const types: Readonly<Record<string, string>> = {
@@ -49,3 +54,11 @@ export function columnsOf<Fields extends string>(
 function storedValue(value: unknown): unknown {
   return typeof value === "boolean" ? Number(value) : value;
 }
+
+/** Fields of our answers that hold numbers, for drivers that hand them over as something else. */
+export const numberFields: ReadonlySet<string> = new Set(
+  [threadColumns, runColumns, checkpointHeadColumns, keyColumns, tombstoneColumns, { now: "now_at", bodyBytes: "values_bytes" }]
+    .flatMap((columns) => Object.entries(columns))
+    .filter(([, column]) => typeOf(column) !== "text")
+    .flatMap(([field]) => [field, `${threadPrefix}${field}`]),
+);

@@ -68,19 +68,19 @@ export class Flight {
 
   handleRowDescription({ fields }: { readonly fields: readonly { readonly name: string; readonly dataTypeID: number }[] }): void {
     const described = fields.map(({ name, dataTypeID }) => ({ name, isNumber: numberTypes.has(dataTypeID) }));
-    const { statement } = this.#current();
-    statement.fields = described;
+    const statement = this.#current();
+    if (statement !== undefined) statement.fields = described;
   }
 
   handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
-    this.#rows.push(rowOf(this.#current().statement, fields));
+    this.#rows.push(rowOf(this.#current()?.fields ?? [], fields));
   }
 
   handleCommandComplete({ text }: { readonly text: string }): void {
-    const { statement } = this.#current();
+    const statement = this.#current();
     // An answer without rows is not described.
-    statement.fields ??= [];
-    if (statement.name !== undefined && this.#wire !== undefined) namesOf(this.#wire).add(statement.name);
+    if (statement !== undefined) statement.fields ??= [];
+    if (statement?.name !== undefined && this.#wire !== undefined) namesOf(this.#wire).add(statement.name);
     this.#answers.push({ command: text, rows: this.#rows });
     this.#rows = [];
   }
@@ -91,7 +91,7 @@ export class Flight {
 
   /** The server's error, or the connection's end. The rest of the flight was skipped. */
   handleError(error: unknown): void {
-    const name = this.#statements[this.#answers.length]?.statement.name;
+    const name = this.#current()?.name;
     if (name !== undefined && this.#wire !== undefined) namesOf(this.#wire).delete(name);
     this.#reject(error);
   }
@@ -104,10 +104,9 @@ export class Flight {
   handleCopyInResponse(): void {}
   handleCopyData(): void {}
 
-  #current(): Bound {
-    const bound = this.#statements[this.#answers.length];
-    if (bound === undefined) throw new Error("the server answered more than it was asked");
-    return bound;
+  /** Whose answer comes next. */
+  #current(): Statement | undefined {
+    return this.#statements[this.#answers.length]?.statement;
   }
 }
 
@@ -131,9 +130,8 @@ function send(wire: Wire, { statement, values }: Bound, names: Set<string>): voi
   wire.execute({});
 }
 
-function rowOf({ fields }: Statement, values: readonly (string | null)[]): Row {
+function rowOf(fields: readonly Field[], values: readonly (string | null)[]): Row {
   const row: Row = {};
-  if (fields === undefined) throw new Error("the server sent a row that it did not describe");
   for (let at = 0; at < fields.length; at++) {
     const { name, isNumber } = fields[at] as Field;
     const value = values[at] ?? null;

@@ -19,7 +19,7 @@ import {
   threadColumns,
   tombstoneColumns,
 } from "@heddle/storage-sql";
-import { selected, unnest } from "./columns.js";
+import { selected, threadPrefix, unnest } from "./columns.js";
 import { serverTime } from "./postgres-dialect.js";
 import type { SchemaNames } from "./schema-names.js";
 import type { Statement, Statements } from "./statement.js";
@@ -30,9 +30,6 @@ export function loadStatements(names: SchemaNames, statements: Statements): Load
   const entries = Object.entries(loadTexts(names)).map(([key, text]) => [key, statements.fixed(text)]);
   return Object.fromEntries(entries) as LoadStatements;
 }
-
-/** Threads come with their lock in columns of this prefix where an answer has runs as well. */
-export const threadPrefix = "thread.";
 
 const wantedKeys = `${unnest(["scope", "agent", "key"])} as w (scope, agent, key)`;
 const wantedMemos = `${unnest(["lineage_id", "kind", "key"])} as w (lineage_id, kind, key)`;

@@ -5,7 +5,8 @@ import type { CheckpointHead, CheckpointLink, KeyRecord, MemoRecord, OriginRecor
 import { toRun, toThread } from "@heddle/storage-sql";
 import type { RunRow, ThreadRow } from "@heddle/storage-sql";
 import type { Answer } from "./flight.js";
-import { threadPrefix, type LoadStatements } from "./load-statements.js";
+import { threadPrefix } from "./columns.js";
+import type { LoadStatements } from "./load-statements.js";
 import { LoadedRecords } from "./loaded-records.js";
 import { bound, type Bound, type Row } from "./statement.js";
 import type { ClaimWant, Wants } from "./wants.js";

@@ -1,9 +1,9 @@
 /** A connection that statements can be run on: a client of a pool, or somebody else's open transaction. */
 
-import { HeddleError } from "@heddle/core/storage";
 import type pg from "pg";
 import { Flight, type Answer } from "./flight.js";
 import type { Bound, Row } from "./statement.js";
+import { driverError, isConnectionLoss } from "./storage-errors.js";
 
 export interface Session {
   /** Run the statements in order, in one round trip where the connection can. A failed one ends it: the rest is not run. */
@@ -22,12 +22,35 @@ export class ClientSession implements Session {
     this.client = client;
   }
 
-  run(statements: readonly Bound[]): Promise<readonly Answer[]> {
-    if (!takesFlights(this.client)) return runOneByOne(this.client, statements);
-    return new Promise((resolve, reject) => {
-      this.client.query(new Flight(statements, resolve, reject) as unknown as pg.Submittable);
-    });
+  /**
+   * After an error: undo what is open.
+   * @returns whether the client may be used again
+   */
+  async recover(error: unknown): Promise<boolean> {
+    if (isConnectionLoss(error)) return false;
+    if (!this.isInTransaction) return true;
+    try {
+      await this.client.query("rollback");
+      this.isInTransaction = false;
+      return true;
+    } catch {
+      return false;
+    }
   }
+
+  async run(statements: readonly Bound[]): Promise<readonly Answer[]> {
+    try {
+      return takesFlights(this.client) ? await fly(this.client, statements) : await runOneByOne(this.client, statements);
+    } catch (error) {
+      throw driverError(error);
+    }
+  }
+}
+
+function fly(client: PgClient, statements: readonly Bound[]): Promise<readonly Answer[]> {
+  return new Promise((resolve, reject) => {
+    client.query(new Flight(statements, resolve, reject) as unknown as pg.Submittable);
+  });
 }
 
 /** Drivers that only look like pg's, and pg's own pipelining mode, take plain queries only. */
@@ -51,10 +74,3 @@ async function runOneByOne(client: PgClient, statements: readonly Bound[]): Prom
 const ownTypes = {
   getTypeParser: (type: number) => ([20, 21, 23, 26, 700, 701, 1700].includes(type) ? Number : (value: string) => value),
 };
-
-/** The only row of an answer. */
-export function onlyRow(answers: readonly Answer[], at: number): Row {
-  const row = answers[at]?.rows[0];
-  if (row === undefined) throw new HeddleError("STORAGE_ERROR", "The database did not answer a statement.");
-  return row;
-}

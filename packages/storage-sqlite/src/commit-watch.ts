@@ -69,8 +69,12 @@ export class CommitWatch {
   /** Not while a transaction is open: what it sees is not what was committed. The next poll looks again. */
   #version(): unknown {
     const { turns, database, statements } = this.#connection;
-    if (!turns.isOpen || database.inTransaction || !database.open) return this.#seen;
-    return statements.text("pragma data_version").pluck().get();
+    if (!turns.isOpen || database.inTransaction) return this.#seen;
+    try {
+      return statements.text("pragma data_version").pluck().get();
+    } catch {
+      return this.#seen; // busy, closed, broken: whoever works with it is told, and polling goes on
+    }
   }
 
   #hint(): void {

@@ -74,14 +74,11 @@ export class Connection {
   /** One transaction in one go: no other process can be kept waiting by our event loop. */
   transact<Result>(work: () => Result): Result {
     this.begin();
-    try {
+    return this.#orRollback(() => {
       const result = work();
       this.commit();
       return result;
-    } catch (error) {
-      this.rollback();
-      throw error;
-    }
+    });
   }
 
   /** Takes the writer's lock at once: what is read from here on is still true when it is written. */
@@ -89,7 +86,7 @@ export class Connection {
     if (this.database.inTransaction) throw new HostTransactionOpen("the host has a transaction open");
     if (this.#hostTimeout <= busyTimeout) this.#run("begin immediate");
     else this.#beginWithoutWaiting();
-    this.cache.check();
+    this.#orRollback(() => this.cache.check());
   }
 
   commit(): void {
@@ -130,6 +127,15 @@ export class Connection {
       "Inside a transaction only the transaction's own object may be used: anything else would wait for the " +
         'transaction to end, for ever. Pass "tx" on, or do this after the transaction.',
     );
+  }
+
+  #orRollback<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
   }
 
   #beginWithoutWaiting(): void {

@@ -25,10 +25,10 @@ export interface Preparation {
 /** Reads before it writes: a database that is refused is not changed, not even its journal mode. */
 export function prepareDatabase(connection: Connection, { synchronous, now }: Preparation): Promise<void> {
   return connection.alone(async (retry) => {
-    requireVersion(connection);
+    await retry(() => requireVersion(connection));
     const missing = await retry(() => missingIn(connection));
     if (connection.isOurs) await useWriteAheadLog(connection, retry);
-    if (synchronous !== undefined) connection.database.pragma(`synchronous = ${synchronous}`);
+    if (synchronous !== undefined) await retry(() => connection.database.pragma(`synchronous = ${synchronous}`));
     if (missing.length > 0) await retry(() => connection.transact(() => migrate(connection, now())));
   });
 }

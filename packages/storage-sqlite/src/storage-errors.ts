@@ -29,6 +29,10 @@ export function sqliteCode(error: unknown): string {
   return "code" in error && typeof error.code === "string" ? error.code : "";
 }
 
+function fileCode(error: unknown): string {
+  return error instanceof Error && "syscall" in error && "code" in error ? String(error.code) : "";
+}
+
 /** Somebody holds the lock and will let go of it. */
 export function isBusy(error: unknown): boolean {
   const code = sqliteCode(error);
@@ -40,6 +44,15 @@ export function isDatabaseFault(error: unknown): boolean {
   if (error instanceof UnknownOutcome) return true;
   return isBusy(error) || faultOf(sqliteCode(error)) !== undefined || isClosed(error);
 }
+
+/** Of the file system, where lock files are kept. */
+const likeSqlite: Readonly<Record<string, string>> = {
+  ENOSPC: "SQLITE_FULL",
+  EDQUOT: "SQLITE_FULL",
+  EROFS: "SQLITE_READONLY",
+  EACCES: "SQLITE_READONLY",
+  EPERM: "SQLITE_READONLY",
+};
 
 interface Fault {
   readonly code: HeddleErrorCode;
@@ -113,7 +126,7 @@ function unknownOutcome({ code, message, details, cause }: HeddleError): HeddleE
 function explain(error: unknown, path: string | undefined): Fault {
   if (isBusy(error)) return busy;
   if (isClosed(error)) return closed;
-  const code = sqliteCode(error);
+  const code = sqliteCode(error) || (likeSqlite[fileCode(error)] ?? "");
   // SQLite reports a full disk as a failed write where it grows its shared memory file.
   if (code.startsWith("SQLITE_IOERR") && diskIsFull(path)) return explainCode("SQLITE_FULL");
   const fault = faultOf(code);

@@ -3,7 +3,7 @@
  * taken through SQLite, which knows how to lock on every system. The operating system drops it when the process dies,
  * however it dies; so whoever can take the lock knows that the worker is dead. A stopped process keeps its lock.
  *
- *   agents.db-workers/wrk_01J…    locked: alive. Free: dead.
+ *   agents.db-workers/wrk_01j…    locked: alive. Free: dead.
  *
  * A file that is missing proves nothing: its worker may never have announced itself, or somebody may have tidied up
  * while it ran. Leases decide then. So a file stays until its worker holds no run any more (`sweep`).
@@ -40,13 +40,11 @@ export class WorkerLocks {
     return tryLock(this.#pathOf(worker), () => {});
   }
 
-  /**
-   * Remove the files of dead workers that hold no run.
-   * @param holdsRuns may be asked with a file's name, which is the worker's id unless that is not fit for a file name
-   */
+  /** Remove the files of dead workers that hold no run. */
   sweep(holdsRuns: (worker: string) => boolean): void {
     for (const name of this.#files()) {
-      if (isFit(name) && holdsRuns(name)) continue;
+      const worker = workerOf(name);
+      if (worker !== undefined && holdsRuns(worker)) continue;
       const path = join(this.#folder, name);
       tryLock(path, () => rmSync(path, { force: true }));
     }
@@ -65,7 +63,7 @@ export class WorkerLocks {
   }
 
   #pathOf(worker: string): string {
-    return join(this.#folder, isFit(worker) ? worker : `sha256-${createHash("sha256").update(worker).digest("hex")}`);
+    return join(this.#folder, fileNameOf(worker));
   }
 
   #files(): string[] {
@@ -73,15 +71,30 @@ export class WorkerLocks {
   }
 }
 
-/** May a worker's id name its file? Upper and lower case may be one to the file system: ids that mix them are hashed. */
-function isFit(name: string): boolean {
-  return /^[a-z]{1,16}_(?:[0-9a-z]{1,64}|[0-9A-Z]{1,64})$/.test(name);
+/** Lower case, digits, `_` and `-` as they are, the rest as `%xx`: some file systems take `A` and `a` for one. */
+function fileNameOf(worker: string): string {
+  const name = Array.from(Buffer.from(worker), escapeByte).join("");
+  return name.length <= 200 ? name : createHash("sha256").update(worker).digest("hex");
+}
+
+function escapeByte(byte: number): string {
+  const character = String.fromCharCode(byte);
+  return /[a-z0-9_-]/.test(character) ? character : `%${byte.toString(16).padStart(2, "0")}`;
+}
+
+/** `undefined`: no worker's file, or one of a name too long to be kept. */
+function workerOf(fileName: string): string | undefined {
+  try {
+    return decodeURIComponent(fileName);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Where somebody removed the file before it was locked, they saw a dead worker: make it again. */
 function takeForGood(path: string): BetterSqlite3.Database {
   for (;;) {
-    const file = new BetterSqlite3(path, { timeout: 1_000 });
+    const file = new BetterSqlite3(path, { timeout: 100 });
     lock(file);
     if (existsSync(path)) return file;
     file.close();

@@ -6,8 +6,8 @@ import { testDirectory } from "./support/directory.js";
 import { newRun } from "./support/intents.js";
 import { openDriver, openStorage } from "./support/storage.js";
 
-const theirs = "wrk_01JD5Q0000000000000000THEM";
-const ours = "wrk_01JD5Q000000000000000000US";
+const theirs = "wrk_01jd5q0000000000000000them";
+const ours = "wrk_01jd5q000000000000000000us";
 
 let path: string;
 let workers: string;
@@ -78,11 +78,12 @@ describe("a worker's life is provable", () => {
   });
 
   test("a worker whose id is no file name", async () => {
-    const odd = "../büro/worker 1";
+    const odd = ["../büro/Worker 1", "../büro/worker 1", ".", "%41", "é".repeat(255)];
     const storage = await openStorage(path);
-    await storage.work.announce(odd);
+    for (const worker of odd) await storage.work.announce(worker);
+    expect(readdirSync(workers)).toHaveLength(odd.length);
     const other = await startOther();
-    expect(await other.findDead([odd])).toEqual([]);
+    expect(await other.findDead(odd)).toEqual([]);
     await storage.close();
     expect(existsSync(workers)).toBe(false);
   });

@@ -50,7 +50,8 @@ export function chain({ checkpoints }: MemoryTables, id: string, since?: string)
     links.push(checkpoint);
     at = checkpoint.parentId;
   }
-  return { links: links.reverse().map(linkOf), continuesSince: at !== null && at === since };
+  const standsAlone = links.at(-1)?.encoding === "snapshot";
+  return { links: links.reverse().map(linkOf), continuesSince: !standsAlone && at !== null && at === since };
 }
 
 function linkOf({ id, encoding, body, valuesBytes }: CheckpointRecord): CheckpointChain["links"][number] {

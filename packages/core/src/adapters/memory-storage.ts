@@ -37,16 +37,20 @@ export function memoryStorage(): Storage<undefined> {
 
 /** Marks the async context of a transaction's body. */
 interface Scope {
+  readonly database: MemoryDatabase;
+  /** The context it was opened in: a transaction of another database may surround it. */
+  readonly outer: Scope | undefined;
   isOpen: boolean;
 }
+
+/** Tells a call from inside a transaction's body from any other. One for all: Node pays for each that was ever used. */
+const scopes = new AsyncLocalStorage<Scope>();
 
 /** What connections share, as they would share a file or a server. */
 export class MemoryDatabase {
   readonly tables = new MemoryTables();
   readonly gate = new Gate();
   readonly watchers = new Watchers();
-  /** Tells a call from inside a transaction's body from any other. */
-  readonly scopes = new AsyncLocalStorage<Scope>();
   /** Workers that announced themselves on a connection that is closed: nothing can come of them any more. */
   readonly deadWorkers = new Set<string>();
 }
@@ -170,7 +174,9 @@ export class MemoryStorage implements Storage<undefined> {
   }
 
   #refuseInsideTransaction(): void {
-    if (this.#database.scopes.getStore()?.isOpen !== true) return;
+    let scope = scopes.getStore();
+    while (scope !== undefined && !(scope.isOpen && scope.database === this.#database)) scope = scope.outer;
+    if (scope === undefined) return;
     const message = "Inside a transaction only the transaction's own object may be used: anything else would wait for it.";
     throw new HeddleError("TRANSACTION_MISUSE", message);
   }
@@ -197,12 +203,12 @@ export class MemoryStorage implements Storage<undefined> {
     body: (tx: StorageTransaction<undefined>) => Promise<Result>,
   ): Promise<{ readonly result: Result; readonly effects: readonly Effect[] }> {
     const { journal } = this.#database.tables;
-    const scope: Scope = { isOpen: true };
+    const scope: Scope = { database: this.#database, outer: scopes.getStore(), isOpen: true };
     const effects: Effect[] = [];
     const tx = this.#transactionOf(scope, effects, this.#openClock().now());
     journal.begin();
     try {
-      const result = await this.#database.scopes.run(scope, () => body(tx));
+      const result = await scopes.run(scope, () => body(tx));
       this.#openClock();
       journal.keep();
       if (effects.length > 0) this.#hintOthers();

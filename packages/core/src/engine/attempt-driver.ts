@@ -53,6 +53,8 @@ export class AttemptDriver {
   #values: AttemptValues | undefined;
   #checkpoints: Promise<unknown> = Promise.resolve();
   #deltas = 0;
+  /** The newest event of this attempt that is committed: what a delta that is sent now follows. */
+  #lastSeq: number;
   #finished: Promise<void> | undefined;
 
   constructor(core: Core, agent: RegisteredAgent, run: RunRecord) {
@@ -61,9 +63,10 @@ export class AttemptDriver {
     this.#agent = agent;
     this.#policy = JSON.parse(run.policy) as RunPolicy;
     this.#ref = { runId: run.id, threadId: run.threadId, lineageId: run.lineageId, attempt: run.attempt };
+    this.#lastSeq = run.lastSeq;
     this.#outbox = new Outbox(
       (events) => this.#record(events),
-      (delta) => core.hub.publish(streamOf(run), delta),
+      (delta) => core.hub.publish(streamOf(run), { kind: "delta", delta, behind: this.#lastSeq }),
     );
   }
 
@@ -223,6 +226,8 @@ export class AttemptDriver {
 
   #delta(type: string, payload: unknown, options: { readonly messageId?: string } = {}): void {
     requireOwnType(type);
+    // Before its number is given out: a refused delta leaves no gap.
+    const copy = copyJson(payload ?? null, "delta");
     const frame: DeltaFrame = {
       kind: "delta",
       runId: this.run.id,
@@ -230,7 +235,7 @@ export class AttemptDriver {
       sequenceNumber: ++this.#deltas,
       type,
       ...(options.messageId === undefined ? {} : { messageId: options.messageId }),
-      payload: copyJson(payload ?? null, "delta"),
+      payload: copy,
     };
     this.#outbox.delta(frame);
   }
@@ -263,7 +268,8 @@ export class AttemptDriver {
 
   async #commitHeld(intent: Parameters<Core["committer"]["commit"]>[0] & { kind: "record_progress" }): Promise<void> {
     try {
-      await persist(this.#core, () => this.#core.committer.commit<"record_progress">(intent));
+      const { lastSeq } = await persist(this.#core, () => this.#core.committer.commit<"record_progress">(intent));
+      this.#lastSeq = lastSeq;
     } catch (error) {
       if (HeddleError.is(error, "LEASE_LOST")) this.loseLease();
       throw error;

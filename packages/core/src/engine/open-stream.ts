@@ -25,17 +25,16 @@ export async function* runFrames(core: Core, runId: string, options: StreamOptio
   const stream = streamOf(run);
   const after = await startOfRun(core, run, options.after);
   const subscription = subscribe(core, { stream, after, runId });
-  // A run that is deleted writes no more events: its stream ends without a terminal one.
-  const unwatch = core.tracker.watch(runId, (settled) => settled === undefined && subscription.sink.end());
   let ended = false;
   try {
+    // It may have been deleted before the subscription could hear of it.
+    if ((await core.storage.runs.get(runId)) === undefined) subscription.sink.end();
     for await (const frame of endedBy(subscription.sink, options.signal)) {
       ended = frame.kind === "event" && isTerminalEvent(frame.type);
       yield frame as RunFrame;
     }
     ended ||= options.signal?.aborted !== true;
   } finally {
-    unwatch();
     subscription.undo();
     if (!ended && options.onDisconnect === "cancel") {
       await core.cancel(run, { kind: "disconnect" }).catch((error: unknown) => core.report(error, "cancel on disconnect"));
@@ -68,6 +67,8 @@ export async function* threadFrames(core: Core, threadId: string, options: Strea
   const after = start?.seq ?? (await checkCursor(core, stream, threadId, undefined, options.after ?? 0));
   const subscription = subscribe(core, { stream, after });
   try {
+    // It may have been deleted before the subscription could hear of it.
+    if ((await core.storage.threads.get(threadId)) === undefined) subscription.sink.end();
     if (start !== undefined) yield start;
     yield* endedBy(subscription.sink, options.signal);
   } finally {
@@ -105,10 +106,17 @@ async function checkCursor(
   const thread = threadId === null ? undefined : await core.storage.threads.get(threadId);
   if (threadId !== null && thread === undefined) throw threadNotFound(threadId);
   const last = thread?.lastSeq ?? run?.lastSeq ?? 0;
-  if (after <= last) return after;
-  throw new HeddleError("CURSOR_EXPIRED", `The stream has no event ${after}: its newest is ${last}.`, {
-    details: { stream, after, last },
-  });
+  if (after > last) throw cursorExpired(`The stream has no event ${after}: its newest is ${last}.`, { stream, after, last });
+  // 0 is no event's number: it asks for all that is kept.
+  if (after === 0 || after === last) return after;
+  const [oldest] = await core.storage.events.read({ stream, after: 0, limit: 1 });
+  const first = oldest?.seq ?? last + 1;
+  if (after >= first - 1) return after;
+  throw cursorExpired(`Of the stream nothing before event ${first} is kept.`, { stream, after, first, last });
+}
+
+function cursorExpired(message: string, details: Readonly<Record<string, unknown>>): HeddleError {
+  return new HeddleError("CURSOR_EXPIRED", message, { details });
 }
 
 function subscribe(core: Core, options: Omit<SubscriptionOptions, "bufferedDeltas">): { readonly sink: Subscription; undo(): void } {

@@ -1,6 +1,6 @@
 /** Tells everyone concerned what a commit changed: readers, waiters, drivers, timers, lifecycle listeners. */
 
-import { threadStream } from "../model/event.js";
+import { streamOf, threadStream } from "../model/event.js";
 import type { Effect } from "../model/intents/intent.js";
 import { isSettled } from "../model/run.js";
 import type { RunRecord } from "../model/run.js";
@@ -36,6 +36,8 @@ export class Teller {
         return this.#tellRun(effect.run);
       case "run_deleted":
         tracker.gone(effect.runId);
+        // A stateless run's log goes with it.
+        hub.end(streamOf({ id: effect.runId, threadId: null }));
         return lifecycle.emit("run_deleted", { runId: effect.runId });
       case "claimable":
         return this.#dispatcher.wake();

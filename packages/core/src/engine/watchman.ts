@@ -9,6 +9,8 @@ import type { Core } from "./core.js";
 import type { Dispatcher } from "./dispatcher.js";
 
 const dueBatch = 100;
+/** A worker's death is noticed within this part of the poll interval: its runs shall go on within a second. */
+const livesPerPoll = 4;
 
 export class Watchman {
   readonly #core: Core;
@@ -20,6 +22,7 @@ export class Watchman {
   #hinted = false;
   #cancelPoll: (() => void) | undefined;
   #cancelHeartbeat: (() => void) | undefined;
+  #cancelLives: (() => void) | undefined;
   #cancelDue: (() => void) | undefined;
   #dueAt = Number.POSITIVE_INFINITY;
   #workers: readonly string[] = [];
@@ -37,6 +40,7 @@ export class Watchman {
     this.#undo.push(this.#core.storage.work.watch(() => this.#hint()));
     await this.#look();
     this.#schedulePoll();
+    this.#scheduleLives();
     this.#scheduleHeartbeat();
   }
 
@@ -44,6 +48,7 @@ export class Watchman {
     this.#open = false;
     for (const undo of this.#undo.splice(0)) undo();
     this.#cancelPoll?.();
+    this.#cancelLives?.();
     this.#cancelHeartbeat?.();
     this.#cancelDue?.();
     await this.#looking?.catch(() => {});
@@ -160,10 +165,10 @@ export class Watchman {
 
   async #endDeletedStreams(): Promise<void> {
     const { hub, storage } = this.#core;
-    const threads = hub.streams().filter((stream) => stream.startsWith("t:"));
-    for (const stream of threads) {
+    for (const stream of hub.streams()) {
       const id = stream.slice(2);
-      if ((await storage.threads.get(id)) === undefined && stream === threadStream(id)) hub.end(stream);
+      const owner = stream === threadStream(id) ? await storage.threads.get(id) : await storage.runs.get(id);
+      if (owner === undefined) hub.end(stream);
     }
   }
 
@@ -178,6 +183,26 @@ export class Watchman {
       },
       "upkeep",
     );
+  }
+
+  /** Between polls: did a worker die that holds runs? Where others hold none, and where nobody can prove it, costs nothing. */
+  #scheduleLives(): void {
+    const { clock, settings } = this.#core;
+    this.#cancelLives = clock.setTimer(
+      settings.poll / livesPerPoll,
+      () => {
+        if (!this.#open) return;
+        this.#scheduleLives();
+        this.#checkLives().catch((error: unknown) => this.#core.report(error, "looking for dead workers"));
+      },
+      "upkeep",
+    );
+  }
+
+  async #checkLives(): Promise<void> {
+    if (this.#workers.length === 0 || this.#looking !== undefined) return;
+    const dead = await this.#core.storage.work.findDead(this.#workers);
+    if (dead.length > 0) this.look();
   }
 
   #scheduleHeartbeat(): void {

@@ -110,7 +110,7 @@ export interface CheckpointReader {
 
 export interface CheckpointChain {
   readonly links: readonly Pick<CheckpointRecord, "id" | "encoding" | "body" | "valuesBytes">[];
-  /** True where the first link's parent is `since`. */
+  /** True where the first link changes what `since` holds. A snapshot stands alone. */
   readonly continuesSince: boolean;
 }
 

@@ -4,7 +4,8 @@ import type { DeltaFrame, EventRecord, ThreadChangeFrame } from "../model/event.
 
 export type LiveFrame =
   | { readonly kind: "record"; readonly event: EventRecord }
-  | DeltaFrame
+  /** `behind`: the number of the event that it follows, for readers that get that event from the storage. */
+  | { readonly kind: "delta"; readonly delta: DeltaFrame; readonly behind: number }
   | ThreadChangeFrame;
 
 export interface FrameSink {

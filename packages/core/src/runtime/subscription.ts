@@ -3,8 +3,8 @@
  *
  * It listens before it reads. `cursor` is the last number it has dealt with; a live event is delivered only when it is
  * the next one, otherwise what lies between is read from the storage first, and what was seen before is skipped. So
- * every event comes once and in order, whatever process wrote it and whenever the hint came. Deltas are passed on
- * between the events they arrived between.
+ * every event comes once and in order, whatever process wrote it and whenever the hint came. A delta knows the event that
+ * it follows, so it stays between its neighbours also where those are read from the storage.
  *
  * A slow reader is bounded: too many deltas are dropped and a `dropped` frame says how many; too many events are let go
  * here and read from the storage when the reader gets there.
@@ -29,7 +29,7 @@ export interface SubscriptionOptions {
   readonly bufferedDeltas: number;
 }
 
-type Buffered = LiveFrame | { readonly kind: "dropped"; count: number };
+type Buffered = LiveFrame | { readonly kind: "dropped"; count: number; readonly behind: number };
 export type StreamFrame = EventFrame | DeltaFrame | DroppedFrame | ThreadChangeFrame;
 
 export class Subscription implements FrameSink {
@@ -85,7 +85,7 @@ export class Subscription implements FrameSink {
 
   async *#deliver(next: Buffered): AsyncGenerator<StreamFrame, void, undefined> {
     if (next.kind !== "record") {
-      yield next;
+      yield transient(next);
       return;
     }
     const { event } = next;
@@ -104,13 +104,14 @@ export class Subscription implements FrameSink {
   }
 
   /** Everything stored behind the cursor, up to `last`. */
-  async *#stored(last: number): AsyncGenerator<EventFrame, void, undefined> {
+  async *#stored(last: number): AsyncGenerator<StreamFrame, void, undefined> {
     const { stream, runId } = this.#options;
     const filter = runId === undefined ? {} : { runId };
     for (;;) {
       const page = await this.#events.read({ stream, after: this.#cursor, limit: pageSize, ...filter });
       for (const event of page) {
         if (event.seq > last) return;
+        yield* this.#deltasBefore(event.seq);
         yield* this.#passOn(event);
         if (this.#done) return;
       }
@@ -118,13 +119,24 @@ export class Subscription implements FrameSink {
     }
   }
 
+  /** What is buffered and belongs in front of event `seq`. */
+  *#deltasBefore(seq: number): Generator<StreamFrame, void, undefined> {
+    for (;;) {
+      const next = this.#buffer[this.#head];
+      if (next === undefined || next.kind === "thread") return;
+      if (next.kind === "record" ? next.event.seq >= seq : next.behind >= seq) return;
+      this.#shift();
+      if (next.kind !== "record") yield transient(next);
+    }
+  }
+
   #wants(frame: LiveFrame): boolean {
     const { runId } = this.#options;
     if (runId === undefined || frame.kind === "record") return true;
-    return frame.kind === "delta" && frame.runId === runId;
+    return frame.kind === "delta" && frame.delta.runId === runId;
   }
 
-  #pushDelta(frame: DeltaFrame): void {
+  #pushDelta(frame: Extract<LiveFrame, { kind: "delta" }>): void {
     if (this.#deltas < this.#options.bufferedDeltas) {
       this.#deltas++;
       this.#buffer.push(frame);
@@ -132,7 +144,7 @@ export class Subscription implements FrameSink {
     }
     const last = this.#buffer.at(-1);
     if (last?.kind === "dropped") last.count++;
-    else this.#buffer.push({ kind: "dropped", count: 1 });
+    else this.#buffer.push({ kind: "dropped", count: 1, behind: frame.behind });
   }
 
   #pushRecord(frame: Extract<LiveFrame, { kind: "record" }>): void {
@@ -174,6 +186,12 @@ export class Subscription implements FrameSink {
     this.#wake?.();
     this.#wake = undefined;
   }
+}
+
+/** As readers get it. */
+function transient(frame: Exclude<Buffered, { kind: "record" }>): DeltaFrame | DroppedFrame | ThreadChangeFrame {
+  if (frame.kind === "delta") return frame.delta;
+  return frame.kind === "dropped" ? { kind: "dropped", count: frame.count } : frame;
 }
 
 export function frameOf(event: EventRecord): EventFrame {

@@ -88,13 +88,15 @@ export function updateThread(uow: UnitOfWork, intent: UpdateThread): ThreadRecor
     metadata,
     updatedAt: uow.now,
   });
-  uow.tell({ type: "thread", thread: after, change: whatChanged(before, after) });
+  for (const change of whatChanged(before, after)) uow.tell({ type: "thread", thread: after, change });
   return after;
 }
 
-function whatChanged(before: ThreadRecord, after: ThreadRecord): "renamed" | "archived" | "updated" {
-  if (before.title !== after.title) return "renamed";
-  return before.archived === after.archived ? "updated" : "archived";
+function whatChanged(before: ThreadRecord, after: ThreadRecord): readonly ("renamed" | "archived" | "updated")[] {
+  const renamed = before.title === after.title ? [] : (["renamed"] as const);
+  const archived = before.archived === after.archived ? [] : (["archived"] as const);
+  const changes = [...renamed, ...archived];
+  return changes.length === 0 ? ["updated"] : changes;
 }
 
 function mergeMetadata(stored: string, { id, metadata, maxMetadata }: UpdateThread): string {

@@ -12,7 +12,7 @@ const delayed = { threadId: "thr", active: false };
 const patient = '{"retry":{"maxCrashes":2}}';
 
 /** The table at the top of tend-run.ts, with its neighbours in which nothing happens. */
-const cases: readonly (readonly [string, RunRecord, Partial<RunRecord> | undefined, Shelf["threads"]?])[] = [
+const cases: [what: string, run: RunRecord, expected: Partial<RunRecord> | undefined, threads?: Shelf["threads"]][] = [
   ["running, lease not over", runningRecord({ leaseUntil: noon + 1 }), undefined],
   ["running, lease over", runningRecord({ leaseUntil: noon, policy: patient }), { status: "pending", crashes: 1, worker: null, availableAt: noon }],
   ["running, lease over, at the limit", runningRecord({ leaseUntil: noon, policy: patient, crashes: 1 }), { status: "failed", crashes: 2 }],

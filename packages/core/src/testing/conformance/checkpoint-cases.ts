@@ -88,6 +88,8 @@ export const checkpointCases = inGroup("checkpoint", {
     await write(driver, run, written);
     const chain = await storage.checkpoints.chain(written[3]?.id as string, written[0]?.id);
     assert.deepEqual(chain && valuesOf(chain, { a: 1 }), { c: 3, d: 4 });
+    const alone = await storage.checkpoints.chain(written[3]?.id as string, written[1]?.id);
+    assert.deepEqual([alone && idsOf(alone.links), alone?.continuesSince], [[written[2]?.id, written[3]?.id], false]);
   },
 
   async "history lists heads, newest first, at most the limit"({ driver, storage }) {

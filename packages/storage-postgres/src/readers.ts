@@ -1,0 +1,83 @@
+/** What an engine reads outside its writes: a round trip each. */
+
+import type { CheckpointReader, EventReader, RunReader, ThreadReader } from "@heddle/core/storage";
+import { checkpointChain, toEvent, toRun, toThread } from "@heddle/storage-sql";
+import type { ChainRow, RunRow, Template, ThreadRow } from "@heddle/storage-sql";
+import type { CompiledQuery } from "kysely";
+import type { Database } from "./database.js";
+import type { Bound, Row } from "./statement.js";
+
+/** Run statements in one round trip, outside transactions; the rows of each. */
+export type Read = (statements: readonly Bound[]) => Promise<readonly (readonly Row[])[]>;
+
+export type Opened = () => Database;
+
+/** Reads of one statement each. */
+export class Reader {
+  readonly #opened: Opened;
+  readonly #read: Read;
+
+  constructor(opened: Opened, read: Read) {
+    this.#opened = opened;
+    this.#read = read;
+  }
+
+  async all<Params, R>(pick: (queries: Database["queries"]) => Template<Params, R>, params: Params): Promise<R[]> {
+    const { statements, queries } = this.#opened();
+    const [rows] = await this.#read([statements.of(pick(queries), params)]);
+    return rows as unknown as R[];
+  }
+
+  async list<R>(pick: (lists: Database["lists"]) => CompiledQuery<R>): Promise<R[]> {
+    const { statements, lists } = this.#opened();
+    const { sql, parameters } = pick(lists);
+    const [rows] = await this.#read([statements.once(sql, parameters)]);
+    return rows as unknown as R[];
+  }
+
+  async count(pick: (lists: Database["lists"]) => CompiledQuery<{ count: number | string }>): Promise<number> {
+    const [row] = await this.list(pick);
+    return Number(row?.count ?? 0);
+  }
+}
+
+export function runReader(reader: Reader): RunReader {
+  return {
+    get: async (id) => first((await reader.all(({ run }) => run, { id })).map(toRun)),
+    list: async (query) => (await reader.list<RunRow>((lists) => lists.runs(query))).map(toRun),
+    count: (filter) => reader.count((lists) => lists.countRuns(filter)),
+  };
+}
+
+export function threadReader(reader: Reader): ThreadReader {
+  return {
+    get: async (id) => first((await reader.all(({ thread }) => thread, { id })).map(toThread)),
+    isDeleted: async (threadId) => (await reader.all(({ tombstone }) => tombstone, { threadId })).length > 0,
+    list: async (query) => (await reader.list<ThreadRow>((lists) => lists.threads(query))).map(toThread),
+    count: (filter) => reader.count((lists) => lists.countThreads(filter)),
+  };
+}
+
+export function checkpointReader(reader: Reader): CheckpointReader {
+  return {
+    get: async (id) => first(await reader.all(({ checkpoint }) => checkpoint, { id })),
+    chain: async (id, since) => {
+      const rows = await reader.all<{ id: string; since: string | undefined }, ChainRow>(({ chain }) => chain, { id, since });
+      return checkpointChain(rows, { id, since });
+    },
+    history: (id, limit) => reader.all(({ history }) => history, { id, limit }),
+  };
+}
+
+export function eventReader(reader: Reader): EventReader {
+  return {
+    read: async (query) => {
+      const rows = await reader.all(({ events, eventsOfRun }) => (query.runId === undefined ? events : eventsOfRun), query);
+      return rows.map(toEvent);
+    },
+  };
+}
+
+function first<R>(rows: readonly R[]): R | undefined {
+  return rows[0];
+}

@@ -1,0 +1,111 @@
+/** A transaction that spans awaits: the host's own statements and Heddle's intents, all or nothing. */
+
+import { HeddleError } from "@heddle/core/storage";
+import type { Effect, StorageTransaction } from "@heddle/core/storage";
+import { applyInTransaction } from "./apply-in-transaction.js";
+import type { Database } from "./database.js";
+import { hostOf, requireOpen, type PostgresHost, type Scope } from "./host.js";
+import type { ClientSession } from "./session.js";
+import { CommitInDoubt, isConnectionLoss, sqlState, toStorageError } from "./storage-errors.js";
+
+export interface Outcome<Result> {
+  readonly result: Result;
+  readonly effects: readonly Effect[];
+}
+
+export type Body<Result> = (tx: StorageTransaction<PostgresHost>) => Promise<Result>;
+
+/** Runs `body` in the async context of `scope`. */
+export type InScope = <Result>(scope: Scope, body: () => Promise<Result>) => Promise<Result>;
+
+/** What the body threw, on its way past those who would take it for the database's. */
+class BodyFailed extends Error {}
+
+export async function runTransaction<Result>(
+  database: Database,
+  body: Body<Result>,
+  inScope: InScope,
+): Promise<Outcome<Result>> {
+  let decided: { readonly outcome: Outcome<Result>; readonly marker: string } | undefined;
+  try {
+    return await database.clients.use(async (session) => {
+      const begun = await begin(database, session);
+      const outcome = await runBody(database, session, body, inScope);
+      const marker = database.markers.create(begun.now);
+      decided = { outcome, marker };
+      await commit(database, session, { ...begun, marker });
+      return outcome;
+    });
+  } catch (error) {
+    if (error instanceof BodyFailed) throw error.cause;
+    if (decided === undefined || !(error instanceof CommitInDoubt)) throw toStorageError(error);
+    if (await database.markers.wasCommitted(decided.marker)) return decided.outcome;
+    throw toStorageError(error.cause);
+  }
+}
+
+/** @returns when it began: what tells one transaction from the next on a connection */
+async function begin(database: Database, session: ClientSession) {
+  const statements = database.begin({ lockTimeout: database.lockWait });
+  session.isInTransaction = true;
+  const answers = await session.run([
+    ...statements,
+    database.statements.once("select now()::text as started, $1::bigint as now", [database.now() ?? Date.now()]),
+  ]);
+  const { started, now } = answers.at(-1)?.rows[0] ?? {};
+  return { started: String(started), now: Number(now) };
+}
+
+async function runBody<Result>(
+  database: Database,
+  session: ClientSession,
+  body: Body<Result>,
+  inScope: InScope,
+): Promise<Outcome<Result>> {
+  const scope: Scope = { isOpen: true };
+  const effects: Effect[] = [];
+  const apply: StorageTransaction<PostgresHost>["apply"] = async (intent) => {
+    requireOpen(scope);
+    const applied = await applyInTransaction(database, session, intent);
+    effects.push(...applied.effects);
+    return applied.value;
+  };
+  try {
+    const tx = { host: hostOf(session.client, scope), apply };
+    const result = await inScope(scope, async () => body(tx));
+    return { result, effects };
+  } catch (cause) {
+    throw new BodyFailed("the body failed", { cause });
+  } finally {
+    scope.isOpen = false;
+  }
+}
+
+async function commit(
+  database: Database,
+  session: ClientSession,
+  { started, marker }: { readonly started: string; readonly marker: string },
+): Promise<void> {
+  const isSame = "select 1 / (case when now()::text = $1 then 1 else 0 end)";
+  try {
+    const answers = await session.run([
+      database.statements.once(isSame, [started]),
+      database.markers.put(marker),
+      database.commit,
+    ]);
+    session.isInTransaction = false;
+    if (answers.at(-1)?.command !== "COMMIT") throw ended();
+  } catch (error) {
+    if (sqlState(error) === "22012") throw ended();
+    if (isConnectionLoss(error)) throw new CommitInDoubt("the connection broke during a commit", { cause: error });
+    throw error;
+  }
+}
+
+function ended(): HeddleError {
+  return new HeddleError(
+    "TRANSACTION_MISUSE",
+    "Something ended the transaction inside its body, so nobody can say what was kept. Leave begin, commit and " +
+      "rollback to Heddle; throw to roll back.",
+  );
+}

@@ -1,0 +1,221 @@
+/**
+ * A long conversation costs what it says: each turn the same bytes and the same time, however long the thread is, and
+ * every checkpoint of it can be read back for about the price of parsing it.
+ */
+
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { createEngine, defineAgent } from "@heddle/core";
+import type { Checkpoint, Engine, ThreadHandle } from "@heddle/core";
+import { sqliteStorage } from "@heddle/storage-sqlite";
+import type { SqliteHost } from "@heddle/storage-sqlite";
+import BetterSqlite3 from "better-sqlite3";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { startProgress } from "./support/progress.js";
+import { minutes, size, sized } from "./support/size.js";
+import { median, printTable } from "./support/table.js";
+import { tempDir } from "./support/temp-dir.js";
+
+const turns = sized({ quick: 600, full: 5_000 });
+const window = 100;
+const settled = 50;
+/** Times are noisy: the whole conversation is held so often, and the medians of the ratios count. */
+const repetitions = sized({ quick: 1, full: 5 });
+
+const promise = {
+  /** Bytes per turn, of any hundred turns against their mean. */
+  bytesSpread: 0.2,
+  /** Against the JSON of the values. */
+  checkpointRows: 1.5,
+  wholeFile: 5,
+  /** Against `JSON.parse`, plus so many ms. */
+  read: { factor: 5, plus: 0.5 },
+  /** The last hundred turns against an early hundred. */
+  turnTime: 1.2,
+};
+
+const Message = z.object({ id: z.string(), role: z.enum(["user", "assistant"]), text: z.string() });
+
+/** Two messages of 0.2 and 0.8 KB per turn. */
+const chat = defineAgent({
+  name: "chat",
+  input: z.string(),
+  values: z.object({ title: z.string().default("A long conversation"), messages: z.array(Message).default([]) }),
+  output: z.string(),
+  run({ input, values }) {
+    const count = values.messages.length;
+    const question = { id: `m${count}`, role: "user" as const, text: input };
+    const reply = { id: `m${count + 1}`, role: "assistant" as const, text: text(count + 1, 800) };
+    return { output: `m${count + 1}`, values: { messages: [...values.messages, question, reply] } };
+  },
+});
+
+function text(seed: number, length: number): string {
+  const words = `${seed} the quick brown fox jumps over the lazy dog and on `;
+  return words.repeat(Math.ceil(length / words.length)).slice(0, length - 45);
+}
+
+type SqliteEngine = Engine<SqliteHost>;
+
+interface Conversation {
+  readonly path: string;
+  readonly threadId: string;
+  /** ms of each turn. */
+  readonly times: readonly number[];
+  /** Size of the database after turns 50, 150, 250, … */
+  readonly sizes: readonly number[];
+  readonly checkpoints: readonly Checkpoint[];
+}
+
+test(`a thread of ${turns} turns`, { timeout: 20 * minutes }, async () => {
+  const progress = startProgress("thread growth", turns * repetitions);
+  const folder = tempDir();
+  const conversations: Conversation[] = [];
+  for (let count = 0; count < repetitions; count++) {
+    conversations.push(await converse(join(folder, `${count}.db`), (turn) => progress.at(count * turns + turn)));
+  }
+  const [first] = conversations;
+  if (first === undefined) throw new Error("nobody spoke");
+
+  checkBytes(first);
+  await checkRoom(first);
+  await checkReads(first);
+  checkTimes(conversations);
+});
+
+async function converse(path: string, onTurn: (turn: number) => void): Promise<Conversation> {
+  await using engine = await open(path);
+  const thread = await engine.threads.create();
+  const times: number[] = [];
+  const sizes: number[] = [];
+  for (let turn = 1; turn <= turns; turn++) {
+    const startedAt = performance.now();
+    const run = await thread.start(chat, text(turn, 200));
+    await run.result();
+    times.push(performance.now() - startedAt);
+    if (turn % window === settled) sizes.push(await sizeOf(engine));
+    onTurn(turn);
+  }
+  const checkpoints = await historyOf(thread);
+  const last = await sizeOf(engine);
+  await engine.close();
+  expect(statSync(path).size, "the file after its log was moved into it").toBe(last);
+  return { path, threadId: thread.id, times, sizes, checkpoints };
+}
+
+async function open(path: string): Promise<SqliteEngine> {
+  const engine = createEngine({ storage: sqliteStorage(path), agents: [chat] });
+  await engine.start();
+  return engine;
+}
+
+/** What the file's size is once the log was moved into it. */
+function sizeOf(engine: SqliteEngine): Promise<number> {
+  return engine.transaction(async ({ host: { database } }) => {
+    const pragma = (name: string) => Number(database.pragma(name, { simple: true }));
+    return pragma("page_count") * pragma("page_size");
+  });
+}
+
+/** Oldest first. */
+async function historyOf(thread: ThreadHandle): Promise<readonly Checkpoint[]> {
+  const history: Checkpoint[] = [];
+  for (let before: string | undefined; ; before = history.at(-1)?.id) {
+    const page = await thread.history({ limit: 100, ...(before && { before }) });
+    if (page.length === 0) return history.reverse();
+    history.push(...page);
+  }
+}
+
+function checkBytes({ sizes }: Conversation): void {
+  const perTurn = sizes.slice(1).map((after, index) => (after - (sizes[index] ?? 0)) / window);
+  const mean = perTurn.reduce((sum, bytes) => sum + bytes, 0) / perTurn.length;
+  const [least, most] = [Math.min(...perTurn), Math.max(...perTurn)];
+  printTable("bytes per turn, means over 100 turns", [
+    [`turns ${settled} to ${settled + window}`, perTurn[0] ?? 0],
+    [`turns ${turns - settled - window} to ${turns - settled}`, perTurn.at(-1) ?? 0],
+    ["least", least],
+    ["most", most],
+    ["mean", mean],
+  ]);
+  expect(most / mean - 1, "the dearest hundred turns, above the mean").toBeLessThanOrEqual(promise.bytesSpread);
+  expect(1 - least / mean, "the cheapest hundred turns, below the mean").toBeLessThanOrEqual(promise.bytesSpread);
+}
+
+async function checkRoom({ path, threadId }: Conversation): Promise<void> {
+  await using engine = await open(path);
+  const thread = await engine.threads.get(threadId);
+  const state = Buffer.byteLength(JSON.stringify(await thread.values()));
+  const rows = await engine.transaction(async ({ host: { database } }) => checkpointBytes(database));
+  const file = await sizeOf(engine);
+  printTable("room, against the live state", [
+    ["live state, bytes", state],
+    ["checkpoint rows, bytes", rows],
+    ["checkpoint rows / state", rows / state],
+    ["whole file, bytes", file],
+    ["whole file / state", file / state],
+  ]);
+  expect(rows / state, "checkpoint rows / state").toBeLessThanOrEqual(promise.checkpointRows);
+  expect(file / state, "whole file / state").toBeLessThanOrEqual(promise.wholeFile);
+}
+
+/** Every byte of every column. */
+function checkpointBytes(database: BetterSqlite3.Database): number {
+  const columns = database.pragma("table_info(heddle_checkpoints)") as readonly { readonly name: string }[];
+  const bytes = columns.map(({ name }) => `coalesce(length(cast("${name}" as blob)), 0)`).join(" + ");
+  return database.prepare(`select sum(${bytes}) from heddle_checkpoints`).pluck().get() as number;
+}
+
+/** Cold: with an engine that has read nothing of the thread. Frozen: what comes back cannot be changed. */
+async function checkReads({ path, threadId, checkpoints }: Conversation): Promise<void> {
+  const places = Array.from({ length: 20 }, (_, index) => Math.floor(((index + 1) * checkpoints.length) / 20) - 1);
+  const rows: (readonly (string | number)[])[] = [["turn", "state, KB", "parse, ms", "read, ms", "allowed, ms"]];
+  for (const place of places) {
+    const { id } = checkpoints[place] ?? { id: "" };
+    const reads: number[] = [];
+    let json = "";
+    for (let count = 0; count < 5; count++) {
+      await using engine = await open(path);
+      const thread = await engine.threads.get(threadId);
+      const startedAt = performance.now();
+      const values = await thread.valuesAt(id);
+      reads.push(performance.now() - startedAt);
+      json = JSON.stringify(values);
+      expect(isFrozen(values)).toBe(true);
+      expect(values["messages"]).toHaveLength(2 * (place + 1));
+    }
+    const parse = medianTime(9, () => JSON.parse(json));
+    const allowed = promise.read.factor * parse + promise.read.plus;
+    rows.push([String(place + 1), json.length / 1_000, parse, median(reads), allowed]);
+    if (size === "full") expect(median(reads), `reading checkpoint ${place + 1}, ms`).toBeLessThanOrEqual(allowed);
+  }
+  printTable("reading any checkpoint, cold", rows);
+}
+
+function isFrozen(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return Object.isFrozen(value) && Object.values(value).every(isFrozen);
+}
+
+function medianTime(count: number, work: () => unknown): number {
+  const times = Array.from({ length: count }, () => {
+    const startedAt = performance.now();
+    work();
+    return performance.now() - startedAt;
+  });
+  return median(times);
+}
+
+function checkTimes(conversations: readonly Conversation[]): void {
+  const early = conversations.map(({ times }) => median(times.slice(settled, settled + window)));
+  const late = conversations.map(({ times }) => median(times.slice(-window)));
+  const ratios = late.map((time, index) => time / (early[index] ?? 0));
+  printTable(`time of a turn, medians of ${conversations.length} conversation(s)`, [
+    [`turns ${settled} to ${settled + window}, ms`, median(early)],
+    [`turns ${turns - window} to ${turns}, ms`, median(late)],
+    ["late / early", median(ratios)],
+    ["  each", ratios.map((ratio) => ratio.toFixed(2)).join(" ")],
+  ]);
+  if (size === "full") expect(median(ratios), "late / early").toBeLessThanOrEqual(promise.turnTime);
+}

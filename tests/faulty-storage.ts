@@ -69,7 +69,7 @@ export function faultyStorage(): FaultyStorage {
         chain: guard("checkpoints.chain", (id, since) => checkpoints.chain(id, since)),
         history: guard("checkpoints.history", (id, limit) => checkpoints.history(id, limit)),
       },
-      events: { ...events, read: guard("events.read", (query) => events.read(query)) },
+      events: { read: guard("events.read", (query) => events.read(query)) },
       work: {
         due: guard("work.due", (query) => work.due(query)),
         heldBy: guard("work.heldBy", (worker) => work.heldBy(worker)),

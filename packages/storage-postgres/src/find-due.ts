@@ -32,6 +32,7 @@ export async function findDue(database: Database, read: Read, query: DueQuery): 
 /** A truth value comes as text. */
 function readPending(row: object | undefined): PendingRow | undefined {
   if (row === undefined) return undefined;
-  const pending = row as PendingRow & { readonly claimable: unknown };
-  return { ...pending, claimable: pending.claimable === "t" || pending.claimable === true };
+  const pending = row as PendingRow;
+  const claimable: unknown = pending.claimable;
+  return { ...pending, claimable: claimable === "t" };
 }

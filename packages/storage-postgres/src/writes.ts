@@ -21,13 +21,13 @@ import { bound, type Bound, type Statement, type Statements } from "./statement.
 import { changingThreadColumns, type WriteStatements } from "./write-statements.js";
 
 export interface Writing {
-  readonly texts: WriteStatements;
+  readonly writes: WriteStatements;
   readonly queries: Queries;
   readonly statements: Statements;
 }
 
 /** @param loaded what the changes were decided on */
-export function writesOf({ texts, queries, statements }: Writing, changes: Changes, loaded: LoadedRecords): Bound[] {
+export function writesOf({ writes: texts, queries, statements }: Writing, changes: Changes, loaded: LoadedRecords): Bound[] {
   const writes = [
     ...threadWrites(texts, changes.threads),
     ...runWrites(texts, changes.runs),

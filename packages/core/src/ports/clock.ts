@@ -3,6 +3,11 @@
  * decides when, and in which order, things happen.
  */
 export interface Clock {
+  /**
+   * Present on the machine's own clock. A storage that is shared between machines uses its server's clock instead of
+   * this one; any other clock, a test's, counts for the storage too.
+   */
+  readonly isSystemClock?: true;
   /** Epoch ms. May jump: nothing durable may depend on two readings of one process being ordered. */
   now(): number;
   /**

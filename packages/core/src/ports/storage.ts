@@ -40,6 +40,11 @@ export interface Storage<Host = unknown> {
   readonly name: string;
   /** Whether deltas reach subscribers in other processes (`all`) or only in this one (`local`). */
   readonly deltas: "all" | "local";
+  /**
+   * Present where hints (`work.watch`) may be lost: look for what others committed after this many ms without one, and
+   * for due work no more often. May change from wait to wait.
+   */
+  readonly lookAgainAfter?: number;
 
   /**
    * Connect, check or migrate the schema. Safe to call twice; a failed open may be tried again.
@@ -63,6 +68,12 @@ export interface Storage<Host = unknown> {
   transaction<Result>(
     body: (tx: StorageTransaction<Host>) => Promise<Result>,
   ): Promise<{ readonly result: Result; readonly effects: readonly Effect[] }>;
+
+  /**
+   * Join a transaction that the host began itself: intents applied in it take effect with its commit, which the storage
+   * does not see, and others are told then. `undefined`: `foreign` is no transaction of this kind of database.
+   */
+  adopt?(foreign: unknown): StorageTransaction<unknown> | undefined;
 
   readonly runs: RunReader;
   readonly threads: ThreadReader;

@@ -6,6 +6,7 @@ import type { Clock } from "../ports/clock.js";
 const longestTimer = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
+  isSystemClock: true,
   now: () => Date.now(),
   /** Timers keep the process alive: an open engine works, and waits for other processes, until it is closed. */
   setTimer(delay, fire) {

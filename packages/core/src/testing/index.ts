@@ -3,6 +3,11 @@
 export { checkInvariants, readStorage } from "./check-invariants.js";
 export type { StorageSnapshot } from "./check-invariants.js";
 export type { ConformanceCase, Skipped, StorageFixture } from "./conformance/conformance-case.js";
+export { executorAgents } from "./conformance/executor-agents.js";
+export type { AgentContext, ConformanceAgent, ExecutorAgentName } from "./conformance/executor-agents.js";
+export { executorConformance } from "./conformance/executor-conformance.js";
+export type { ExecutorCase, ExecutorFixture } from "./conformance/executor-conformance.js";
+export { inlineExecutorFixture } from "./inline-executor-fixture.js";
 export { storageConformance } from "./conformance/storage-conformance.js";
 export { acceptRun, attemptOf, cancelRun, releaseRun, setKey, settleRun, snapshot, tendRun, testPolicy } from "./intents.js";
 export type { AcceptOptions } from "./intents.js";

@@ -1,0 +1,86 @@
+/**
+ * The agents that the executor suite runs. An executor of another process loads this module there, by name; so they use
+ * nothing but their context.
+ */
+
+import type { AttemptSession } from "../../ports/executor.js";
+import type { JsonObject } from "../../model/json.js";
+
+/** What every executor gives an agent's function. */
+export interface AgentContext extends AttemptSession {
+  readonly input: unknown;
+  readonly config: unknown;
+  readonly values: JsonObject;
+  readonly metadata: JsonObject;
+  readonly runId: string;
+  readonly threadId: string | undefined;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+}
+
+export type ConformanceAgent = (context: AgentContext) => unknown;
+
+class AgentMistake extends Error {
+  override readonly name = "AgentMistake";
+}
+
+export const executorAgents = {
+  echo: ({ input, config, values, metadata, runId, threadId, attempt }) => ({
+    output: { input, config: config ?? null, values, metadata, runId, threadId: threadId ?? null, attempt },
+  }),
+
+  nothing: () => undefined,
+
+  change: ({ values }) => ({ output: null, values: { changed: { by: "agent" }, kept: values.kept } }),
+
+  talk: async ({ emit, delta }) => {
+    await emit("first", { n: 1 });
+    delta("token", "a", { messageId: "m1" });
+    delta("token", { text: "b\u0000\ud800😀" });
+    await emit("second", null, { key: "once" });
+    return { output: "said" };
+  },
+
+  hurry: async ({ emit }) => {
+    await Promise.all([1, 2, 3, 4, 5].map((n) => emit("step", n)));
+    return { output: "done" };
+  },
+
+  checkpoint: async ({ checkpoint }) => {
+    const first = await checkpoint({ step: 1 });
+    const second = await checkpoint({ step: 2, more: [true] });
+    return { output: { first, second } };
+  },
+
+  fail: () => {
+    throw new AgentMistake("boom ä😀");
+  },
+
+  failWithText: async () => {
+    throw "only text";
+  },
+
+  refused: async ({ emit, checkpoint }) => {
+    const codeOf = (error: unknown) => (error as { readonly code?: unknown }).code ?? String(error);
+    return { output: [await emit("late", 1).catch(codeOf), await checkpoint({ late: true }).catch(codeOf)] };
+  },
+
+  wait: ({ signal, emit }) =>
+    new Promise((_resolve, reject) => {
+      const stop = (): void => reject(signal.reason);
+      if (signal.aborted) return stop();
+      signal.addEventListener("abort", stop, { once: true });
+      void emit("waiting", null);
+    }),
+
+  mutate: ({ values }) => {
+    try {
+      (values as { deep: { list: number[] } }).deep.list.push(9);
+    } catch {
+      return { output: "refused" };
+    }
+    return { output: "allowed" };
+  },
+} as const satisfies Readonly<Record<string, ConformanceAgent>>;
+
+export type ExecutorAgentName = keyof typeof executorAgents;

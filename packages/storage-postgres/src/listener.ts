@@ -1,0 +1,117 @@
+/**
+ * Hears of other processes' commits, on a client of its own: LISTEN belongs to a session, and the pool's sessions belong
+ * to whoever borrows them.
+ *
+ *   closed ──start──▶ connecting ──listen, self-test──▶ listening ──connection lost──▶ connecting, after a while
+ *                          └── the test's own notification does not arrive (a pooler) ──▶ deaf, for good
+ *
+ * Whatever was committed while nobody listened is made good by one hint once listening begins again.
+ */
+
+import { randomUUID } from "node:crypto";
+import { pause } from "./pause.js";
+
+/** What we use of a client of pg. */
+export interface ListenClient {
+  connect(): Promise<unknown>;
+  query(text: string): Promise<unknown>;
+  end(): Promise<void>;
+  on(event: "notification", listener: (message: { readonly payload?: string | undefined }) => void): unknown;
+  on(event: "error" | "end", listener: () => void): unknown;
+}
+
+export interface ListenerOptions {
+  createClient(): ListenClient;
+  readonly channel: string;
+  /** Send a text to the channel the way all others do. */
+  say(text: string): Promise<void>;
+  hear(text: string): void;
+}
+
+/** ms */
+const testTakesAtMost = 1_000;
+const firstPause = 100;
+const longestPause = 10_000;
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #test = `?${randomUUID()}`;
+  #client: ListenClient | undefined;
+  #state: "closed" | "connecting" | "listening" | "deaf" = "closed";
+  #passTest: (() => void) | undefined;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+  }
+
+  get isListening(): boolean {
+    return this.#state === "listening";
+  }
+
+  /** Resolves after the first try, however it went. */
+  async start(): Promise<void> {
+    this.#state = "connecting";
+    if (!(await this.#try())) void this.#keepTrying();
+  }
+
+  async stop(): Promise<void> {
+    this.#state = "closed";
+    await this.#drop();
+  }
+
+  async #keepTrying(): Promise<void> {
+    for (let wait = firstPause; this.#state === "connecting"; wait = Math.min(wait * 2, longestPause)) {
+      await pause(wait * (0.5 + Math.random() / 2));
+      if (this.#state !== "connecting") return;
+      if (await this.#try()) return this.#options.hear("*");
+    }
+  }
+
+  /** @returns whether nothing is left to try */
+  async #try(): Promise<boolean> {
+    try {
+      const client = this.#options.createClient();
+      this.#client = client;
+      client.on("error", () => this.#lose(client));
+      client.on("end", () => this.#lose(client));
+      client.on("notification", ({ payload = "" }) => this.#hear(payload));
+      await client.connect();
+      await client.query(`listen ${this.#options.channel}`);
+      const hears = await this.#hearsItself();
+      if (this.#state !== "connecting") return true;
+      this.#state = hears ? "listening" : "deaf";
+      if (!hears) await this.#drop();
+      return true;
+    } catch {
+      await this.#drop();
+      return false;
+    }
+  }
+
+  async #hearsItself(): Promise<boolean> {
+    const heard = new Promise<boolean>((resolve) => {
+      this.#passTest = () => resolve(true);
+      setTimeout(() => resolve(false), testTakesAtMost).unref();
+    });
+    await this.#options.say(this.#test);
+    return heard;
+  }
+
+  #hear(text: string): void {
+    if (text === this.#test) this.#passTest?.();
+    else if (!text.startsWith("?")) this.#options.hear(text);
+  }
+
+  #lose(client: ListenClient): void {
+    if (client !== this.#client || this.#state !== "listening") return;
+    this.#state = "connecting";
+    void this.#drop();
+    void this.#keepTrying();
+  }
+
+  async #drop(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.end().catch(() => {});
+  }
+}

@@ -1,8 +1,8 @@
 /** Random command sequences for storages: few ids, so that the commands meet. */
 
-import fc from "fast-check";
 import type { Intent } from "@heddle/core/storage";
-import { acceptRun, testPolicy, type AcceptOptions, type Step } from "@heddle/core/testing";
+import { type AcceptOptions, acceptRun, type Step, testPolicy } from "@heddle/core/testing";
+import fc from "fast-check";
 
 type Arbitrary<Value> = fc.Arbitrary<Value>;
 
@@ -16,7 +16,11 @@ const agents = fc.subarray(["x", "y"], { minLength: 1 });
 /** Named by what `sameResults` will find when the step's turn comes. */
 const anyRun = fc.nat(50).map((number) => ({ runId: `any#${number}`, threadId: null }));
 const attempt = fc
-  .record({ group: fc.constantFrom("running", "running", "running", "any"), number: fc.nat(50), attempt: fc.constantFrom(0, 0, 0, 0, 1) })
+  .record({
+    group: fc.constantFrom("running", "running", "running", "any"),
+    number: fc.nat(50),
+    attempt: fc.constantFrom(0, 0, 0, 0, 1),
+  })
   .map(({ group, number, attempt }) => ({ runId: `${group}#${number}`, threadId: null, lineageId: "", attempt }));
 
 const events = fc.array(
@@ -36,7 +40,9 @@ const newCheckpoint = fc
     valuesBytes: value.length,
     changedKeys: [key],
   }));
-const checkpoint = fc.option(newCheckpoint, { nil: undefined }).map((given) => (given === undefined ? {} : { checkpoint: given }));
+const checkpoint = fc
+  .option(newCheckpoint, { nil: undefined })
+  .map((given) => (given === undefined ? {} : { checkpoint: given }));
 
 const acceptOptions: Arbitrary<Partial<AcceptOptions>> = fc.record(
   {
@@ -90,7 +96,13 @@ const extend = fc
   .record({ worker, lease, attempts: fc.array(attempt, { maxLength: 3 }) })
   .map((rest): Intent => ({ kind: "extend_leases", ...rest }));
 const release = fc
-  .record({ attempt, why: fc.constantFrom("retry", "shutdown"), events, delay: fc.constantFrom(0, 2_000), finalCheckpointId })
+  .record({
+    attempt,
+    why: fc.constantFrom("retry", "shutdown"),
+    events,
+    delay: fc.constantFrom(0, 2_000),
+    finalCheckpointId,
+  })
   .map((rest): Intent => ({ kind: "release_run", ...rest }));
 const cancel = fc
   .record({ run: anyRun, grace: fc.constantFrom(0, 1_000), finalCheckpointId })
@@ -115,7 +127,9 @@ const updateThread = fc
     maxMetadata: fc.constantFrom(12, 1_000),
   })
   .map((rest): Intent => ({ kind: "update_thread", ...rest }));
-const copyThread = fc.record({ from: threadId, id: fc.constantFrom(...threadIds, "d", "e") }).map((rest): Intent => ({ kind: "copy_thread", ...rest }));
+const copyThread = fc
+  .record({ from: threadId, id: fc.constantFrom(...threadIds, "d", "e") })
+  .map((rest): Intent => ({ kind: "copy_thread", ...rest }));
 const deleteThread = fc
   .record({ id: threadId, keepTombstone: fc.constantFrom(4_000, 60_000) })
   .map((rest): Intent => ({ kind: "delete_thread", ...rest }));
@@ -139,7 +153,12 @@ const intent = fc.oneof(
 );
 
 const step: Arbitrary<Step> = fc.oneof(
-  { weight: 10, arbitrary: fc.array(intent, { minLength: 1, maxLength: 6 }).map((intents) => ({ type: "commit", intents }) as const) },
+  {
+    weight: 10,
+    arbitrary: fc
+      .array(intent, { minLength: 1, maxLength: 6 })
+      .map((intents) => ({ type: "commit", intents }) as const),
+  },
   {
     weight: 2,
     arbitrary: fc

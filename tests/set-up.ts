@@ -56,7 +56,8 @@ async function audit(database: Database, clock: ManualClock): Promise<void> {
 
 function timeOf({ clock }: TestEngine, engines: readonly TestEngine[]): Pick<World, "quiet" | "advance"> {
   const quiet = async (): Promise<void> => {
-    for (let quietTurns = 0; quietTurns < 5; ) {
+    // An engine whose storage does not answer is never quiet: it is not waited for.
+    for (let turns = 0, quietTurns = 0; quietTurns < 5 && turns < 500; turns++) {
       await clock.settle();
       quietTurns = engines.every(({ engine }) => engine.quiet) ? quietTurns + 1 : 0;
     }

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { manualClock, memoryFixture, preloadingFixture, sameResults, type StorageFixture } from "@heddle/core/testing";
+import { manualClock, memoryFixture, preloadingFixture, type StorageFixture, sameResults } from "@heddle/core/testing";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import fc from "fast-check";
 import { afterAll, describe, test } from "vitest";

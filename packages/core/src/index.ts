@@ -15,7 +15,8 @@ export type {
   ValuesUpdate,
 } from "./engine/agent.js";
 export type { Engine, EngineOptions } from "./engine/engine.js";
-export type { AgentDeltas, AgentEvents, DeltaOptions, Emit, EmitOptions, MessageContent, SendDelta } from "./engine/frames.js";
+export { isDelta, isEvent } from "./engine/frames.js";
+export type { AgentDeltas, AgentEvents, DeltaOptions, Emit, EmitOptions, EngineEvents, MessageContent, SendDelta } from "./engine/frames.js";
 export type { StreamOptions } from "./engine/open-stream.js";
 export type { PageOf, PageOptions } from "./engine/page.js";
 export type { CancelOptions, CancelResult, OutputOf, RunHandle, RunOutcome, WaitOptions } from "./engine/run-handle.js";
@@ -32,7 +33,7 @@ export type {
   ValuesOf,
 } from "./engine/thread-handle.js";
 export type { CreateThreadOptions, ThreadOptions, Threads, ThreadsFilter, ThreadsListOptions } from "./engine/threads.js";
-export type { Transaction } from "./engine/transaction.js";
+export type { AnyTransaction, ForeignTransaction, Transaction } from "./engine/transaction.js";
 export { errorCodes, HeddleError } from "./errors.js";
 export type { HeddleErrorCode, HeddleErrorOptions } from "./errors.js";
 export type { CheckpointKind } from "./model/checkpoint.js";

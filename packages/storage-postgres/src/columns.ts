@@ -43,16 +43,20 @@ export function selected(columns: Columns, table: string, prefix = ""): string {
     .join(", ");
 }
 
-/** The values of `rows`, column by column. Flags are stored as 0 or 1. */
+/** The values of `rows`, column by column. Flags are stored as 0 or 1, times as whole milliseconds. */
 export function columnsOf<Fields extends string>(
   rows: readonly Readonly<Record<Fields, unknown>>[],
   columns: Readonly<Record<Fields, string>>,
 ): unknown[][] {
-  return (Object.keys(columns) as Fields[]).map((field) => rows.map((row) => storedValue(row[field])));
+  return (Object.keys(columns) as Fields[]).map((field) => {
+    const isWhole = typeOf(columns[field]) === "bigint";
+    return rows.map((row) => storedValue(row[field], isWhole));
+  });
 }
 
-function storedValue(value: unknown): unknown {
-  return typeof value === "boolean" ? Number(value) : value;
+function storedValue(value: unknown, isWhole: boolean): unknown {
+  if (typeof value === "boolean") return Number(value);
+  return isWhole && typeof value === "number" ? Math.round(value) : value;
 }
 
 /** Fields of our answers that hold numbers, for drivers that hand them over as something else. */

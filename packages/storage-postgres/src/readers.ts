@@ -1,8 +1,8 @@
 /** What an engine reads outside its writes: a round trip each. */
 
-import type { CheckpointReader, EventReader, RunReader, ThreadReader } from "@heddle/core/storage";
+import type { CheckpointChain, CheckpointReader, EventReader, RunReader, ThreadReader } from "@heddle/core/storage";
 import { checkpointChain, toEvent, toRun, toThread } from "@heddle/storage-sql";
-import type { ChainRow, RunRow, Template, ThreadRow } from "@heddle/storage-sql";
+import type { RunRow, Template, ThreadRow } from "@heddle/storage-sql";
 import type { CompiledQuery } from "kysely";
 import type { Database } from "./database.js";
 import type { Bound, Row } from "./statement.js";
@@ -61,10 +61,7 @@ export function threadReader(reader: Reader): ThreadReader {
 export function checkpointReader(reader: Reader): CheckpointReader {
   return {
     get: async (id) => first(await reader.all(({ checkpoint }) => checkpoint, { id })),
-    chain: async (id, since) => {
-      const rows = await reader.all<{ id: string; since: string | undefined }, ChainRow>(({ chain }) => chain, { id, since });
-      return checkpointChain(rows, { id, since });
-    },
+    chain: (id, since) => chainOf(reader, id, since),
     history: (id, limit) => reader.all(({ history }) => history, { id, limit }),
   };
 }
@@ -76,6 +73,12 @@ export function eventReader(reader: Reader): EventReader {
       return rows.map(toEvent);
     },
   };
+}
+
+async function chainOf(reader: Reader, id: string, since: string | undefined): Promise<CheckpointChain | undefined> {
+  if (id !== since) return checkpointChain(await reader.all(({ chain }) => chain, { id, since }), since);
+  const isThere = (await reader.all(({ checkpoint }) => checkpoint, { id })).length > 0;
+  return isThere ? { links: [], continuesSince: true } : undefined;
 }
 
 function first<R>(rows: readonly R[]): R | undefined {

@@ -17,8 +17,14 @@ export const busyTimeout = 5;
 
 /** Marks the async context of a transaction's body. */
 export interface Scope {
+  readonly connection: Connection;
+  /** The context it was opened in: a transaction on another connection may surround it. */
+  readonly outer: Scope | undefined;
   isOpen: boolean;
 }
+
+/** Tells a call from inside a transaction's body from any other. One for all: Node pays for each that was ever used. */
+const scopes = new AsyncLocalStorage<Scope>();
 
 /** Is told that something was committed on this connection, and by whom. */
 export type CommitListener = (committer: object) => void;
@@ -36,8 +42,6 @@ export class Connection {
   readonly cache: RecordCache;
   readonly turns = new TurnQueue();
   readonly listeners = new Set<CommitListener>();
-  /** Tells a call from inside a transaction's body from any other. */
-  readonly scopes = new AsyncLocalStorage<Scope>();
   readonly #hostTimeout: number;
 
   constructor(database: BetterSqlite3.Database, { path, isOurs }: { path: string | undefined; isOurs: boolean }) {
@@ -119,9 +123,20 @@ export class Connection {
     }
   }
 
+  newScope(): Scope {
+    return { connection: this, outer: scopes.getStore(), isOpen: true };
+  }
+
+  /** Run the body of a transaction, so that calls from inside it are known as such. */
+  inScope<Result>(scope: Scope, body: () => Result): Result {
+    return scopes.run(scope, body);
+  }
+
   /** Waiting for a turn inside one's own turn would never end. */
   refuseInTransaction(): void {
-    if (this.scopes.getStore()?.isOpen !== true) return;
+    let scope = scopes.getStore();
+    while (scope !== undefined && !(scope.isOpen && scope.connection === this)) scope = scope.outer;
+    if (scope === undefined) return;
     throw new HeddleError(
       "TRANSACTION_MISUSE",
       "Inside a transaction only the transaction's own object may be used: anything else would wait for the " +

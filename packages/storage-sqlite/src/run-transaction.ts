@@ -23,11 +23,11 @@ export function runTransaction<Result>(
 ): Promise<Outcome<Result>> {
   return connection.alone(async (retry) => {
     await explained(connection, () => retry(() => connection.begin()));
-    const scope: Scope = { isOpen: true };
+    const scope = connection.newScope();
     try {
       const effects: Effect[] = [];
       const tx = transactionOf(connection, { scope, effects, now: now() });
-      const result = await connection.scopes.run(scope, async () => body(tx));
+      const result = await connection.inScope(scope, async () => body(tx));
       scope.isOpen = false;
       requireUnended(connection);
       await explained(connection, async () => connection.commit());

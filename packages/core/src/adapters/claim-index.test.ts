@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { runRecord } from "../testing/shelf.js";
 import { byUrgency, isClaimable } from "../model/unit-of-work.js";
+import { runRecord } from "../testing/shelf.js";
 import { ClaimIndex } from "./claim-index.js";
 
 const agents = ["a", "b", "c"];
@@ -20,7 +20,7 @@ test("answers as a search of all runs would, however the clock moves", () => {
     fc.property(fc.uniqueArray(run, { selector: ({ id }) => id }), fc.array(question), (runs, questions) => {
       const index = new ClaimIndex();
       const stored = new Set(runs);
-      for (const stranger of runs) index.insert(stranger);
+      for (const each of runs) index.insert(each);
       for (const query of questions) {
         const due = [...stored].filter((candidate) => isClaimable(candidate, query)).sort(byUrgency);
         expect(index.first(query)).toEqual(due.slice(0, query.limit));

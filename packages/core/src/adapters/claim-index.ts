@@ -8,8 +8,7 @@ import { compareText } from "../model/text-order.js";
 import { byUrgency, type ClaimQuery } from "../model/unit-of-work.js";
 import { SortedList } from "./sorted-list.js";
 
-const byAvailability = (a: RunRecord, b: RunRecord): number =>
-  a.availableAt - b.availableAt || compareText(a.id, b.id);
+const byAvailability = (a: RunRecord, b: RunRecord): number => a.availableAt - b.availableAt || compareText(a.id, b.id);
 
 export class ClaimIndex {
   readonly #ready = new Map<string, SortedList<RunRecord>>();

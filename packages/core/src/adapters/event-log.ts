@@ -1,6 +1,6 @@
 /** The streams: each a dense array of events, so a cursor is an offset. */
 
-import { storedPayload, type EventRecord } from "../model/event.js";
+import { type EventRecord, storedPayload } from "../model/event.js";
 import type { Journal } from "./journal.js";
 
 export class EventLog {

@@ -2,7 +2,7 @@
 
 import type { RunRecord } from "../model/run.js";
 import { compareText } from "../model/text-order.js";
-import { threadStatus, type ThreadRecord } from "../model/thread.js";
+import { type ThreadRecord, threadStatus } from "../model/thread.js";
 import type { MetadataFilter, Page, RunFilter, ThreadFilter } from "../ports/storage.js";
 
 export function runMatches(filter: RunFilter): (run: RunRecord) => boolean {
@@ -46,6 +46,5 @@ export function isBehindCursor<SortKey extends string>(page: Page<SortKey>, row:
 
 export function inOrder<SortKey extends string>({ sortBy, order }: Page<SortKey>) {
   const sign = order === "asc" ? 1 : -1;
-  return (a: Listed<SortKey>, b: Listed<SortKey>): number =>
-    sign * (a[sortBy] - b[sortBy] || compareText(a.id, b.id));
+  return (a: Listed<SortKey>, b: Listed<SortKey>): number => sign * (a[sortBy] - b[sortBy] || compareText(a.id, b.id));
 }

@@ -1,7 +1,7 @@
 /** What an engine reads outside its writes, answered from the tables. */
 
 import type { CheckpointHead, CheckpointRecord } from "../model/checkpoint.js";
-import { succeededPayload, type EventRecord } from "../model/event.js";
+import { type EventRecord, succeededPayload } from "../model/event.js";
 import { earlier, tendAt } from "../model/intents/tend-run.js";
 import type { RunRecord } from "../model/run.js";
 import type { ThreadRecord } from "../model/thread.js";
@@ -11,7 +11,11 @@ import { headOf, type MemoryTables } from "./memory-tables.js";
 import type { RunIndexes } from "./run-indexes.js";
 
 export function listRuns({ runs, runIndexes }: MemoryTables, query: RunQuery): RunRecord[] {
-  if (query.ids !== undefined) return listFew(query.ids.flatMap((id) => runs.get(id) ?? []), query);
+  if (query.ids !== undefined)
+    return listFew(
+      query.ids.flatMap((id) => runs.get(id) ?? []),
+      query,
+    );
   if (query.threadId != null) return listFew(runIndexes.ofThread.of(query.threadId), query);
   const matches = runMatches(query);
   const listed: RunRecord[] = [];

@@ -11,7 +11,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { HeddleError } from "../errors.js";
 import { applyIntents, splitBatch } from "../model/intents/apply-intents.js";
 import type { Effect, Intent, IntentKind, IntentValues } from "../model/intents/intent.js";
-import { UnitOfWork, type RecordReader } from "../model/unit-of-work.js";
+import { type RecordReader, UnitOfWork } from "../model/unit-of-work.js";
 import type { Clock } from "../ports/clock.js";
 import type {
   CheckpointReader,
@@ -177,7 +177,8 @@ export class MemoryStorage implements Storage<undefined> {
     let scope = scopes.getStore();
     while (scope !== undefined && !(scope.isOpen && scope.database === this.#database)) scope = scope.outer;
     if (scope === undefined) return;
-    const message = "Inside a transaction only the transaction's own object may be used: anything else would wait for it.";
+    const message =
+      "Inside a transaction only the transaction's own object may be used: anything else would wait for it.";
     throw new HeddleError("TRANSACTION_MISUSE", message);
   }
 

@@ -3,15 +3,15 @@
 import type { CheckpointHead, CheckpointRecord } from "../model/checkpoint.js";
 import { streamOf, threadStream } from "../model/event.js";
 import { byteLength } from "../model/json.js";
-import { memoId, type MemoRecord, type MemoRef } from "../model/memo.js";
+import { type MemoRecord, type MemoRef, memoId } from "../model/memo.js";
 import type { RunRecord } from "../model/run.js";
 import type { KeyRecord, ThreadRecord, TombstoneRecord } from "../model/thread.js";
 import {
-  keyId,
   type Changes,
   type CheckpointLink,
   type ClaimQuery,
   type KeyRef,
+  keyId,
   type OriginRecord,
   type RecordReader,
   type Removal,
@@ -115,18 +115,22 @@ export class MemoryTables implements RecordReader {
   #remove(removal: Removal): void {
     switch (removal.type) {
       case "thread":
-        return this.#removeThread(removal.id);
+        this.#removeThread(removal.id);
+        break;
       case "run":
-        this.#removeMemos(removal.lineageId, removal.id);
-        return this.#removeRun(removal.id, removal.threadId);
+        this.#removeRun(removal);
+        break;
       case "checkpoints":
-        return removal.ids.forEach((id) => this.checkpoints.delete(id));
+        for (const id of removal.ids) this.checkpoints.delete(id);
+        break;
       case "checkpoints_of":
-        return this.#removeCheckpoints(threadStream(removal.threadId));
+        this.#removeCheckpoints(threadStream(removal.threadId));
+        break;
       case "origin":
-        return this.origins.delete(removal.threadId);
+        this.origins.delete(removal.threadId);
+        break;
       case "tombstone":
-        return this.tombstones.delete(removal.threadId);
+        this.tombstones.delete(removal.threadId);
     }
   }
 
@@ -140,9 +144,13 @@ export class MemoryTables implements RecordReader {
     this.threads.delete(id);
   }
 
-  #removeRun(id: string, threadId: string | null): void {
+  #removeRun({ id, threadId, lineageId }: Extract<Removal, { type: "run" }>): void {
+    this.#removeMemos(lineageId, id);
     this.runs.delete(id);
-    if (threadId !== null) return this.events.blank(threadStream(threadId), id);
+    if (threadId !== null) {
+      this.events.blank(threadStream(threadId), id);
+      return;
+    }
     const stream = streamOf({ id, threadId });
     this.events.drop(stream);
     this.#removeCheckpoints(stream);
@@ -166,4 +174,3 @@ function ownerOf({ threadId, runId }: CheckpointRecord): string | null {
 export function headOf({ body, ...head }: CheckpointRecord): CheckpointHead {
   return { ...head, bodyBytes: body === null ? 0 : byteLength(body) };
 }
-

@@ -50,6 +50,8 @@ export class AttemptDriver {
   #stop: Stop | undefined;
   #ending = false;
   #abandon: (() => void) | undefined;
+  /** What is stored could be read: before that no attempt can go better than this one. */
+  #loaded = false;
   #values: AttemptValues | undefined;
   #checkpoints: Promise<unknown> = Promise.resolve();
   #deltas = 0;
@@ -181,6 +183,7 @@ export class AttemptDriver {
 
   async #execute(): Promise<AttemptResult> {
     const attempt = await this.#load();
+    this.#loaded = true;
     return await this.#agent.executor.execute(attempt, this.#session());
   }
 
@@ -322,7 +325,7 @@ export class AttemptDriver {
     }
     if (ending.type === "abandoned") return { type: "failed", error: runErrorOf(leaseLost(this.#ref)), final: false };
     if (ending.type === "threw") {
-      return { type: "failed", error: runErrorOf(ending.error), final: this.#values === undefined };
+      return { type: "failed", error: runErrorOf(ending.error), final: !this.#loaded };
     }
     try {
       return this.#accept(ending.result);

@@ -18,6 +18,7 @@ export class Dispatcher {
   /** What was told of a claimed run before its driver existed. */
   readonly #early = new Map<string, RunRecord>();
   #reserved = 0;
+  readonly #whenClaimsAreOver: (() => void)[] = [];
   #claiming: Promise<void> | undefined;
   #wanted = false;
   #open = false;
@@ -58,14 +59,14 @@ export class Dispatcher {
   }
 
   giveBack(): void {
-    this.#reserved--;
+    this.#unreserve(1);
     if (this.#wanted) this.wake();
   }
 
   /** Drive a run that was claimed under a reservation. */
   launch(run: RunRecord): void {
-    this.#reserved--;
     this.#drive(run);
+    this.#unreserve(1);
   }
 
   /** Something may be claimable. */
@@ -82,16 +83,27 @@ export class Dispatcher {
     else if (run.worker === this.#core.worker) this.#early.set(run.id, run);
   }
 
+  /** Resolves when no claim is on its way any more, neither of its own nor with an acceptance. */
+  async claimsOver(): Promise<void> {
+    if (this.#reserved > 0) await new Promise<void>((resolve) => this.#whenClaimsAreOver.push(resolve));
+    await this.#claiming;
+  }
+
   /** Wait until no driver can write any more. */
   async drain(): Promise<void> {
-    await this.#claiming;
+    await this.claimsOver();
     await Promise.all(this.drivers.map((driver) => driver.done()));
   }
 
   /** Resolves when every attempt's code has returned. */
   async codeReturned(): Promise<void> {
-    await this.#claiming;
+    await this.claimsOver();
     await this.#slots.onIdle();
+  }
+
+  #unreserve(slots: number): void {
+    this.#reserved -= slots;
+    if (this.#reserved === 0) for (const tell of this.#whenClaimsAreOver.splice(0)) tell();
   }
 
   #free(): number {
@@ -128,7 +140,7 @@ export class Dispatcher {
       for (const run of runs) this.#drive(run);
       if (runs.length === limit) this.#wanted = true;
     } finally {
-      this.#reserved -= limit;
+      this.#unreserve(limit);
     }
   }
 

@@ -56,6 +56,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
   readonly #watchman: Watchman;
   readonly #teller: Teller;
   #state: State = "new";
+  #storageIsOpen = false;
   #starting: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -135,17 +136,25 @@ export class Engine<Host = unknown> implements AsyncDisposable {
 
   async #start(): Promise<void> {
     this.#state = "starting";
-    await this.#core.storage.open({ clock: this.#core.clock });
-    await this.#watchman.open();
+    const { storage, clock } = this.#core;
+    await storage.open({ clock });
+    this.#storageIsOpen = true;
+    try {
+      await this.#watchman.open();
+    } catch (error) {
+      await this.#letGo();
+      throw error;
+    }
+    // Closed while it started: nothing is taken up.
+    if (this.#state !== "starting") throw engineClosed();
     this.#state = "open";
     if (this.#core.agentNames.length > 0) this.#dispatcher.open();
   }
 
   async #close(grace: number): Promise<void> {
-    const was = this.#state;
     this.#state = "closing";
     await this.#starting?.catch(() => {});
-    if (was !== "new") {
+    if (this.#storageIsOpen) {
       this.#dispatcher.stop();
       await this.#finishAttempts(grace);
       await this.#watchman.close();
@@ -154,8 +163,15 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     this.#core.tracker.close(engineClosed());
     this.#core.hub.endAll();
     await this.#closeExecutors();
-    if (was !== "new") await this.#core.storage.close();
+    await this.#letGo();
     this.#state = "closed";
+  }
+
+  async #letGo(): Promise<void> {
+    await this.#watchman.close();
+    if (!this.#storageIsOpen) return;
+    this.#storageIsOpen = false;
+    await this.#core.storage.close();
   }
 
   async #finishAttempts(grace: number): Promise<void> {
@@ -166,6 +182,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     });
     await Promise.race([this.#dispatcher.codeReturned(), over]);
     cancel();
+    await this.#dispatcher.claimsOver();
     for (const driver of this.#dispatcher.drivers) driver.shutDown();
     await this.#dispatcher.drain();
   }

@@ -1,6 +1,8 @@
 /** The frames an agent sends: typed for the well-known types, free for its own. */
 
+import type { DeltaFrame, EventFrame } from "../model/event.js";
 import type { Json } from "../model/json.js";
+import type { CancelReason, RunError } from "../model/run.js";
 
 /** Content of a message: text, or blocks in the shape of the host's model. */
 export type MessageContent = string | readonly Json[];
@@ -48,4 +50,53 @@ export interface SendDelta {
 export interface DeltaOptions {
   /** The message that the delta belongs to. */
   readonly messageId?: string;
+}
+
+/** What the engine itself says in a stream. Times are epoch ms. */
+export interface EngineEvents {
+  run_started: { readonly agent: string };
+  run_retrying: {
+    readonly why: "retry" | "crash" | "shutdown";
+    readonly error?: RunError;
+    readonly failures: number;
+    readonly crashes: number;
+    readonly availableAt: number;
+  };
+  values_updated: { readonly checkpointId: string; readonly changedKeys: readonly string[] };
+  run_succeeded: { readonly output: Json };
+  run_failed: { readonly error: RunError };
+  run_canceled: { readonly reason: CancelReason };
+}
+
+type KnownEvents = AgentEvents & EngineEvents;
+/** `null` once the run that wrote it was deleted. */
+type PayloadOf<Events, Type> = Type extends keyof Events ? Events[Type] | null : Json;
+
+/**
+ * Is this frame an event of this type? Narrows `payload` for the well-known types.
+ *
+ * @example
+ * ```ts
+ * if (isEvent(frame, "tool_call")) console.log(frame.payload?.name);
+ * ```
+ */
+export function isEvent<Type extends keyof KnownEvents | OwnType>(
+  frame: { readonly kind: string },
+  type: Type,
+): frame is Omit<EventFrame, "type" | "payload"> & {
+  readonly type: Type;
+  readonly payload: PayloadOf<KnownEvents, Type>;
+} {
+  return frame.kind === "event" && (frame as EventFrame).type === type;
+}
+
+/** Is this frame a delta of this type? Narrows `payload` for the well-known types. */
+export function isDelta<Type extends keyof AgentDeltas | OwnType>(
+  frame: { readonly kind: string },
+  type: Type,
+): frame is Omit<DeltaFrame, "type" | "payload"> & {
+  readonly type: Type;
+  readonly payload: Type extends keyof AgentDeltas ? AgentDeltas[Type] : Json;
+} {
+  return frame.kind === "delta" && (frame as DeltaFrame).type === type;
 }

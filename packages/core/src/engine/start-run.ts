@@ -12,7 +12,7 @@ import { checkId, checkJson, checkMetadata } from "./check-input.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { checkRetry, checkTimeLimits, defined, requireDuration, requireOneOf } from "./settings.js";
 import type { EngineSettings } from "./settings.js";
-import type { Transaction } from "./transaction.js";
+import type { AnyTransaction } from "./transaction.js";
 
 export interface StartOptions<Config = unknown> {
   /** For the agent's `config` schema. */
@@ -31,7 +31,7 @@ export interface StartOptions<Config = unknown> {
   readonly deadline?: number;
   readonly retry?: Partial<RetryPolicy>;
   /** Start in a host's transaction: rolled back means there was no run. */
-  readonly tx?: Transaction;
+  readonly tx?: AnyTransaction;
 }
 
 export interface StatelessStartOptions<Config = unknown> extends StartOptions<Config> {

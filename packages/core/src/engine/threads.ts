@@ -17,7 +17,7 @@ import type { PageOf, PageOptions } from "./page.js";
 import { oneOf } from "./start-run.js";
 import { ThreadHandle } from "./thread-handle.js";
 import { applyIn } from "./transaction.js";
-import type { Transaction } from "./transaction.js";
+import type { AnyTransaction } from "./transaction.js";
 
 export interface ThreadOptions {
   readonly title?: string | null;
@@ -26,7 +26,7 @@ export interface ThreadOptions {
   /** Initial values: any JSON object. */
   readonly values?: Readonly<Record<string, unknown>>;
   /** Create it in a host's transaction. */
-  readonly tx?: Transaction;
+  readonly tx?: AnyTransaction;
 }
 
 export interface CreateThreadOptions extends ThreadOptions {

@@ -16,6 +16,15 @@ export interface Transaction<Host = unknown> {
   readonly [inner]: { readonly core: Core; readonly tx: StorageTransaction<Host>; open: boolean };
 }
 
+/**
+ * A transaction that the host began itself, where the storage can join it: on PostgreSQL a Kysely transaction, or a
+ * client of `pg` with a transaction open. The engine does not see its commit; it hears of it from the storage.
+ */
+export type ForeignTransaction = { readonly isTransaction: true } | { query(text: string): unknown };
+
+/** What `{ tx }` takes. */
+export type AnyTransaction = Transaction | ForeignTransaction;
+
 /** Tells a call made inside a transaction's callback from any other. */
 const scope = new AsyncLocalStorage<{ readonly core: Core; open: boolean }>();
 
@@ -50,21 +59,37 @@ export function refuseInTransaction(core: Core): void {
 /** Apply an intent inside a transaction of this engine. */
 export async function applyIn<Kind extends IntentKind>(
   core: Core,
-  tx: Transaction,
+  tx: AnyTransaction,
   intent: IntentOf<Kind>,
 ): Promise<IntentValues[Kind]> {
   const state = (tx as Partial<Transaction> | undefined)?.[inner];
-  if (state?.core !== core) {
-    throw new HeddleError("FOREIGN_TRANSACTION", '"tx" is not a transaction of this engine: get it from engine.transaction().');
-  }
+  if (state === undefined) return applyInForeign(core, tx, intent);
+  if (state.core !== core) throw foreignTransaction();
   if (!state.open) {
     throw new HeddleError("TRANSACTION_CLOSED", "The transaction has ended: await everything inside its callback.");
   }
   return (await state.tx.apply(intent as Intent)) as IntentValues[Kind];
 }
 
+async function applyInForeign<Kind extends IntentKind>(
+  core: Core,
+  tx: AnyTransaction,
+  intent: IntentOf<Kind>,
+): Promise<IntentValues[Kind]> {
+  const adopted = core.storage.adopt?.(tx);
+  if (adopted === undefined) throw foreignTransaction();
+  return (await adopted.apply(intent as Intent)) as IntentValues[Kind];
+}
+
+function foreignTransaction(): HeddleError {
+  return new HeddleError(
+    "FOREIGN_TRANSACTION",
+    '"tx" is neither a transaction of this engine, from engine.transaction(), nor one that its storage can join.',
+  );
+}
+
 /** Accept in the transaction, where there is one; else through group commit, claiming at once where a slot is free. */
-export async function accept(core: Core, intent: AcceptRun, tx: Transaction | undefined): Promise<Accepted> {
+export async function accept(core: Core, intent: AcceptRun, tx: AnyTransaction | undefined): Promise<Accepted> {
   if (tx !== undefined) return applyIn<"accept_run">(core, tx, intent);
   return core.acceptAndLaunch(intent);
 }

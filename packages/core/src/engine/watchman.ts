@@ -27,6 +27,8 @@ export class Watchman {
   #dueAt = Number.POSITIVE_INFINITY;
   #workers: readonly string[] = [];
   #sweptAt = Number.NEGATIVE_INFINITY;
+  /** How far the storage's clock is ahead of ours, ms. */
+  #skew = 0;
 
   constructor(core: Core, dispatcher: Dispatcher) {
     this.#core = core;
@@ -54,12 +56,15 @@ export class Watchman {
     await this.#looking?.catch(() => {});
   }
 
-  /** Something that will be due later was committed here: wake in time for it. */
+  /**
+   * Something that will be due later was committed here: wake in time for it.
+   * @param at epoch ms by the storage's clock
+   */
   expect(at: number): void {
     if (!this.#open || at >= this.#dueAt) return;
     this.#cancelDue?.();
     this.#dueAt = at;
-    const delay = Math.max(0, at - this.#core.clock.now());
+    const delay = Math.max(0, at - this.#core.clock.now() - this.#skew);
     this.#cancelDue = this.#core.clock.setTimer(delay, () => this.#fallDue(), "work");
   }
 
@@ -117,7 +122,7 @@ export class Watchman {
     await Promise.all(due.tend.map((run) => this.#tend(run, deadWorkers)));
     if (due.tend.length >= dueBatch) this.#lookAgain = true;
     if (due.claimable) this.#dispatcher.wake();
-    if (due.nextAt !== null) this.expect(this.#core.clock.now() + Math.max(1, due.nextAt - due.now));
+    if (due.nextAt !== null) this.expect(Math.max(due.nextAt, due.now + 1));
   }
 
   /** What is due, after a look at whether the workers that hold leases are alive. */
@@ -125,13 +130,22 @@ export class Watchman {
     const { storage, worker, agentNames } = this.#core;
     const query = { worker, limit: dueBatch, agents: agentNames };
     const deadWorkers = await storage.work.findDead(this.#workers);
+    const askedAt = this.#core.clock.now();
     const due = await storage.work.due({ ...query, deadWorkers });
+    this.#compareClocks(askedAt, due.now);
     const newcomers = due.workers.filter((id) => !this.#workers.includes(id));
     this.#workers = due.workers;
     const newlyDead = newcomers.length === 0 ? [] : await storage.work.findDead(newcomers);
     if (newlyDead.length === 0) return { due, deadWorkers };
     const dead = [...deadWorkers, ...newlyDead];
     return { due: await storage.work.due({ ...query, deadWorkers: dead }), deadWorkers: dead };
+  }
+
+  /** A storage on another machine has a clock of its own. */
+  #compareClocks(askedAt: number, storageNow: number): void {
+    const answeredAt = this.#core.clock.now();
+    const agrees = askedAt - 1 <= storageNow && storageNow <= answeredAt;
+    this.#skew = agrees ? 0 : storageNow - (askedAt + answeredAt) / 2;
   }
 
   async #tend(run: DueWork["tend"][number], deadWorkers: readonly string[]): Promise<void> {
@@ -153,7 +167,7 @@ export class Watchman {
     if (drivers.length > 0) {
       const held = new Map((await storage.work.heldBy(worker)).map((run) => [run.id, run]));
       for (const driver of drivers) {
-        const run = held.get(driver.run.id);
+        const run = held.get(driver.run.id) ?? (await storage.runs.get(driver.run.id));
         if (run === undefined) driver.loseLease();
         else driver.observe(run);
       }
@@ -172,12 +186,15 @@ export class Watchman {
     }
   }
 
+  /** Where hints may be lost, a poll also looks for what was committed elsewhere. */
   #schedulePoll(): void {
-    const { clock, settings } = this.#core;
+    const { clock, settings, storage } = this.#core;
+    const { lookAgainAfter } = storage;
     this.#cancelPoll = clock.setTimer(
-      settings.poll,
+      Math.max(settings.poll, lookAgainAfter ?? 0),
       () => {
-        this.look();
+        if (lookAgainAfter === undefined) this.look();
+        else this.#hint();
         this.#sweep();
         if (this.#open) this.#schedulePoll();
       },

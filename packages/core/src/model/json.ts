@@ -76,9 +76,9 @@ export function deepFreeze<Tree extends Json>(tree: Tree): Tree {
 
 function freezeContainer(tree: JsonArray | JsonObject): void {
   if (Object.isFrozen(tree)) return;
-  for (const value of Array.isArray(tree) ? (tree as JsonArray) : Object.values(tree)) {
-    if (typeof value === "object" && value !== null) freezeContainer(value);
-  }
+  // Over keys: an array of values would be made for each object, and half of the time would go there.
+  if (isJsonArray(tree)) for (const value of tree) deepFreeze(value);
+  else for (const key of Object.keys(tree)) deepFreeze(tree[key] as Json);
   Object.freeze(tree);
 }
 

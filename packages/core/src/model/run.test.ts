@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isSettled, nextStatus, runMoves, settledStatuses, sourcesOf, type RunMove, type RunStatus } from "./run.js";
+import { isSettled, nextStatus, type RunMove, type RunStatus, runMoves, settledStatuses, sourcesOf } from "./run.js";
 
 /** DESIGN section 2, written down a second time: every pair of status and move, legal or not. */
 const matrix: Record<RunStatus, Record<RunMove, RunStatus | undefined>> = {

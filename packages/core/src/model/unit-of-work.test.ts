@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { noon, readerOf, runningRecord, runRecord, threadRecord, type Shelf } from "../testing/shelf.js";
+import { noon, readerOf, runningRecord, runRecord, type Shelf, threadRecord } from "../testing/shelf.js";
 import { byUrgency, isClaimable, UnitOfWork } from "./unit-of-work.js";
 
 const workOn = (shelf: Shelf) => new UnitOfWork(readerOf(shelf), noon);

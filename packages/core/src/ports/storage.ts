@@ -41,8 +41,8 @@ export interface Storage<Host = unknown> {
   /** Whether deltas reach subscribers in other processes (`all`) or only in this one (`local`). */
   readonly deltas: "all" | "local";
   /**
-   * Present where hints (`work.watch`) may be lost: look for what others committed after this many ms without one, and
-   * for due work no more often. May change from wait to wait.
+   * Present where hints (`work.watch`) may be lost: every poll must look for what others committed as well, and polls
+   * may be this many ms apart, 0 while no hints come at all. Read before each wait.
    */
   readonly lookAgainAfter?: number;
 
@@ -57,6 +57,9 @@ export interface Storage<Host = unknown> {
   /**
    * Apply the intents in order and answer each. Rejects only when the database failed as a whole; then nothing of the
    * call was written, unless the error says that the outcome is unknown.
+   *
+   * One intent waits for a thread that another transaction holds. Several do not wait, so that a host's transaction does
+   * not hold up other threads: those of its thread are answered with STORAGE_BUSY, to be asked again one by one.
    * @throws HeddleError STORAGE_BUSY, STORAGE_FULL, STORAGE_UNAVAILABLE, …
    */
   commit(intents: readonly Intent[]): Promise<readonly IntentResult[]>;

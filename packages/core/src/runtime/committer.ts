@@ -3,12 +3,16 @@
  *
  * Intents queue up while a commit is under way or for one turn of the event loop; then all that wait go to the storage
  * in one call. Answers, and the effects that others are told of, follow only when that call has returned.
+ *
+ * An intent of several that is answered with STORAGE_BUSY met with a thread that somebody else holds: it is committed
+ * again, alone and aside.
  */
 
 import { HeddleError } from "../errors.js";
 import type { Effect, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
 import type { Clock } from "../ports/clock.js";
 import type { IntentResult, Storage } from "../ports/storage.js";
+import { Stragglers } from "./stragglers.js";
 
 /** Intents of one commit: bounds how long one transaction holds the storage. */
 const largestBatch = 512;
@@ -23,6 +27,7 @@ export class Committer {
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #tell: (effects: readonly Effect[]) => void;
+  readonly #stragglers = new Stragglers();
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
 
@@ -43,19 +48,22 @@ export class Committer {
 
   /** Is anything on its way to the storage? */
   get busy(): boolean {
-    return this.#flushing !== undefined;
+    return this.#flushing !== undefined || this.#stragglers.busy;
   }
 
   /** Resolves when nothing is on its way any more. */
   async drain(): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing;
+    while (this.busy) {
+      await this.#flushing;
+      await this.#stragglers.drain();
+    }
   }
 
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
       await this.#clock.turn();
-      const batch = this.#waiting.splice(0, largestBatch);
-      await this.#commitBatch(batch);
+      const batch = this.#waiting.splice(0, largestBatch).filter((waiting) => !this.#joinsStragglers(waiting));
+      if (batch.length > 0) await this.#commitBatch(batch);
     }
     this.#flushing = undefined;
   }
@@ -72,8 +80,19 @@ export class Committer {
     batch.forEach((waiting, index) => {
       const result = results[index];
       if (result?.ok) waiting.resolve(result.value);
+      else if (batch.length > 1 && HeddleError.is(result?.error, "STORAGE_BUSY")) this.#commitAside(waiting);
       else waiting.reject(result?.error ?? asStorageError(new Error("no result")));
     });
+  }
+
+  #joinsStragglers(waiting: Waiting): boolean {
+    if (!this.#stragglers.concern(waiting.intent)) return false;
+    this.#commitAside(waiting);
+    return true;
+  }
+
+  #commitAside(waiting: Waiting): void {
+    this.#stragglers.add(waiting.intent, () => this.#commitBatch([waiting]));
   }
 }
 

@@ -99,14 +99,14 @@ function replay(chain: CheckpointChain, cached: StoredValues, checkpointId: stri
   let { bytes, deltaBytes }: { bytes: number | null; deltaBytes: number } = start;
   for (const link of chain.links) {
     if (link.body === null) continue;
-    const body = parseJson(link.body, `checkpoint ${link.id}`);
     bytes = link.valuesBytes;
     if (link.encoding === "snapshot") {
+      const body = parseJson(link.body, `checkpoint ${link.id}`);
       start = { tree: body as JsonObject, bytes: link.valuesBytes ?? jsonBytes(body), deltaBytes: 0 };
       deltas.length = 0;
       deltaBytes = 0;
     } else {
-      deltas.push(body);
+      deltas.push(parseDelta(link.body, link.id));
       deltaBytes += byteLength(link.body);
     }
   }
@@ -116,6 +116,16 @@ function replay(chain: CheckpointChain, cached: StoredValues, checkpointId: stri
   } catch (error) {
     const message = `Checkpoint "${checkpointId}" does not read back: a delta does not fit its parent.`;
     throw new HeddleError("CORRUPT_DATA", message, { details: { checkpointId }, cause: error });
+  }
+}
+
+/** Not frozen: what a delta carries into the tree is frozen when it is applied, and the rest is thrown away. */
+function parseDelta(text: string, checkpointId: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (cause) {
+    const message = `The delta of checkpoint "${checkpointId}" is not readable as JSON.`;
+    throw new HeddleError("CORRUPT_DATA", message, { details: { checkpointId }, cause });
   }
 }
 

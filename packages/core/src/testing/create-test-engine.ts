@@ -3,8 +3,8 @@
 import { memoryStorage } from "../adapters/memory-storage.js";
 import { createEngine } from "../create-engine.js";
 import type { Engine, EngineOptions } from "../engine/engine.js";
-import { manualClock } from "./manual-clock.js";
 import type { ManualClock } from "./manual-clock.js";
+import { manualClock } from "./manual-clock.js";
 import { seededRandom } from "./seeded-random.js";
 
 export interface TestEngineOptions extends Omit<Partial<EngineOptions>, "clock" | "random"> {

@@ -77,12 +77,17 @@ export function tendRun(
   return { kind: "tend_run", runId: id, threadId, deadWorkers, finalCheckpointId: freshId("chk") };
 }
 
-export function releaseRun(
-  run: RunRecord,
-  options: Partial<IntentOf<"release_run">> = {},
-): IntentOf<"release_run"> {
+export function releaseRun(run: RunRecord, options: Partial<IntentOf<"release_run">> = {}): IntentOf<"release_run"> {
   const attempt = attemptOf(run);
-  return { kind: "release_run", attempt, why: "retry", events: [], delay: 0, finalCheckpointId: freshId("chk"), ...options };
+  return {
+    kind: "release_run",
+    attempt,
+    why: "retry",
+    events: [],
+    delay: 0,
+    finalCheckpointId: freshId("chk"),
+    ...options,
+  };
 }
 
 /** A checkpoint that holds `values` whole. */

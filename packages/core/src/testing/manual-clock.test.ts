@@ -23,13 +23,25 @@ test("fires timers in the order of their times, each at its time", async () => {
   clock.setTimer(10, note("b"), "work");
   clock.setTimer(31, note("late"), "work");
   await clock.advance(30);
-  expect(fired).toEqual([["a", 10], ["b", 10], ["c", 20]]);
+  expect(fired).toEqual([
+    ["a", 10],
+    ["b", 10],
+    ["c", 20],
+  ]);
 });
 
 test("what a timer sets in motion runs before the next timer fires", async () => {
   const clock = manualClock({ now: 0 });
   const order: string[] = [];
-  clock.setTimer(1, () => void clock.turn().then(() => clock.turn()).then(() => order.push("work of the first")), "work");
+  clock.setTimer(
+    1,
+    () =>
+      void clock
+        .turn()
+        .then(() => clock.turn())
+        .then(() => order.push("work of the first")),
+    "work",
+  );
   clock.setTimer(2, () => order.push("second"), "work");
   await clock.advance(2);
   expect(order).toEqual(["work of the first", "second"]);

@@ -30,7 +30,11 @@ export async function sameResults(a: StorageFixture, b: StorageFixture, steps: r
     for (const [index, step] of steps.entries()) {
       const resolved = await resolve(step, first);
       const [answerA, answerB] = [await take(a, first, resolved), await take(b, second, resolved)];
-      assert.deepEqual(answerB, answerA, `step ${index}, ${JSON.stringify(resolved)}: ${second.name} differs from ${first.name}`);
+      assert.deepEqual(
+        answerB,
+        answerA,
+        `step ${index}, ${JSON.stringify(resolved)}: ${second.name} differs from ${first.name}`,
+      );
       if (index % 10 === 9 || index === steps.length - 1) earlier = await compare(first, second, earlier);
     }
   } finally {
@@ -94,7 +98,12 @@ function resolveIntent(intent: Intent, runs: readonly RunRecord[]): Intent {
 function resolveAttempt(attempt: AttemptRef, runs: readonly RunRecord[]): AttemptRef {
   const run = findRun(attempt.runId, runs);
   if (run === undefined) return attempt;
-  return { runId: run.id, threadId: run.threadId, lineageId: run.lineageId, attempt: attempt.attempt === 0 ? run.attempt : attempt.attempt };
+  return {
+    runId: run.id,
+    threadId: run.threadId,
+    lineageId: run.lineageId,
+    attempt: attempt.attempt === 0 ? run.attempt : attempt.attempt,
+  };
 }
 
 function findRun(name: string, runs: readonly RunRecord[]): RunRecord | undefined {

@@ -3,18 +3,18 @@
 import type { CheckpointHead } from "../model/checkpoint.js";
 import { applyIntent } from "../model/intents/apply-intent.js";
 import type { Effect, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
-import { memoId, type MemoRecord } from "../model/memo.js";
+import { type MemoRecord, memoId } from "../model/memo.js";
 import { isSettled, type RunRecord } from "../model/run.js";
 import type { KeyRecord, ThreadRecord, TombstoneRecord } from "../model/thread.js";
 import {
   byUrgency,
-  isClaimable,
-  keyId,
-  UnitOfWork,
   type Changes,
   type CheckpointLink,
+  isClaimable,
+  keyId,
   type OriginRecord,
   type RecordReader,
+  UnitOfWork,
 } from "../model/unit-of-work.js";
 import { testPolicy } from "./intents.js";
 
@@ -39,7 +39,11 @@ export function readerOf(shelf: Shelf): RecordReader {
     run: (id) => runs.find((run) => run.id === id),
     queue: (threadId, limit) => queueOf(runs, threadId).slice(0, limit),
     unsettledRuns: (threadId) => runs.filter((run) => run.threadId === threadId && !isSettled(run.status)),
-    claimable: (query) => runs.filter((run) => isClaimable(run, query)).sort(byUrgency).slice(0, query.limit),
+    claimable: (query) =>
+      runs
+        .filter((run) => isClaimable(run, query))
+        .sort(byUrgency)
+        .slice(0, query.limit),
     key: (ref) => keys.find((key) => keyId(key) === keyId(ref)),
     memo: (ref) => memos.find((memo) => memoId(memo) === memoId(ref)),
     checkpoint: (id) => checkpoints.find((checkpoint) => checkpoint.id === id),
@@ -72,7 +76,11 @@ export function applyTo<Kind extends IntentKind>(
 }
 
 /** What is left when an intent is refused: nothing. @throws when it was not refused */
-export function refusalOf(shelf: Shelf, intent: Intent, now = noon): { error: unknown; changes: Changes; effects: Effect[] } {
+export function refusalOf(
+  shelf: Shelf,
+  intent: Intent,
+  now = noon,
+): { error: unknown; changes: Changes; effects: Effect[] } {
   const work = new UnitOfWork(readerOf(shelf), now);
   try {
     applyIntent(work, intent);

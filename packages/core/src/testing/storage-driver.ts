@@ -1,12 +1,21 @@
 /** Drives a storage by hand, one intent at a time: what conformance cases are written in. */
 
-import type { Accepted, Canceled, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
-import type { RunRecord } from "../model/run.js";
 import type { EventRecord } from "../model/event.js";
 import { threadStream } from "../model/event.js";
+import type { Accepted, Canceled, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
+import type { RunRecord } from "../model/run.js";
 import type { ThreadRecord } from "../model/thread.js";
 import type { DueQuery, DueWork, IntentResult, Storage } from "../ports/storage.js";
-import { acceptRun, attemptOf, cancelRun, freshId, releaseRun, settleRun, tendRun, type AcceptOptions } from "./intents.js";
+import {
+  type AcceptOptions,
+  acceptRun,
+  attemptOf,
+  cancelRun,
+  freshId,
+  releaseRun,
+  settleRun,
+  tendRun,
+} from "./intents.js";
 
 export const lease = 15_000;
 
@@ -79,7 +88,14 @@ export class StorageDriver {
 
   createThread(given: Partial<IntentOf<"create_thread">> = {}): Promise<ThreadRecord> {
     const id = freshId("thr");
-    return this.apply<"create_thread">({ kind: "create_thread", id, title: null, metadata: "{}", ifExists: "fail", ...given });
+    return this.apply<"create_thread">({
+      kind: "create_thread",
+      id,
+      title: null,
+      metadata: "{}",
+      ifExists: "fail",
+      ...given,
+    });
   }
 
   updateThread(id: string, given: Partial<IntentOf<"update_thread">>): Promise<ThreadRecord> {
@@ -108,7 +124,10 @@ export class StorageDriver {
     return thread;
   }
 
-  events(stream: string, query: { after?: number; limit?: number; runId?: string } = {}): Promise<readonly EventRecord[]> {
+  events(
+    stream: string,
+    query: { after?: number; limit?: number; runId?: string } = {},
+  ): Promise<readonly EventRecord[]> {
     return this.storage.events.read({ stream, after: 0, limit: 500, ...query });
   }
 

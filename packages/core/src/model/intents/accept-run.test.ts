@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { acceptRun } from "../../testing/intents.js";
-import { applyTo, noon, refusalOf, runningRecord, runRecord, threadRecord, type Shelf } from "../../testing/shelf.js";
+import { applyTo, noon, refusalOf, runningRecord, runRecord, type Shelf, threadRecord } from "../../testing/shelf.js";
 
 const idle: Shelf = { threads: [threadRecord({ headCheckpointId: "head" })] };
 const busy: Shelf = {

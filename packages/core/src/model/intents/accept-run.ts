@@ -2,7 +2,7 @@ import { HeddleError } from "../../errors.js";
 import type { RunRecord } from "../run.js";
 import type { KeyRef, UnitOfWork } from "../unit-of-work.js";
 import { claim } from "./claim-runs.js";
-import type { AcceptRun, Accepted } from "./intent.js";
+import type { Accepted, AcceptRun } from "./intent.js";
 import { newThread } from "./manage-thread.js";
 import { activate, enqueue, threadOf } from "./thread-mutex.js";
 
@@ -26,7 +26,7 @@ function runOfKey(uow: UnitOfWork, intent: AcceptRun): RunRecord | undefined {
   if (run === undefined && known.keepUntil <= uow.now) return undefined;
   const details = { idempotencyKey: key, runId: known.runId };
   if (known.fingerprint !== fingerprint) {
-    const message = `Idempotency key "${key}" was used before with another input, agent or config.`;
+    const message = `Idempotency key "${key}" was used before with another input or config.`;
     throw new HeddleError("IDEMPOTENCY_CONFLICT", message, { details });
   }
   if (run !== undefined) return run;
@@ -140,5 +140,5 @@ function claimAtOnce(uow: UnitOfWork, intent: AcceptRun, run: RunRecord): Accept
 
 /** Nothing older or more urgent waits for a claim. */
 function isFirst(uow: UnitOfWork, agents: readonly string[], run: RunRecord): boolean {
-  return uow.claimable({ agents, limit: 1 })[0]?.id === run.id || !agents.includes(run.agent);
+  return uow.claimable({ agents, limit: 1 })[0]?.id === run.id;
 }

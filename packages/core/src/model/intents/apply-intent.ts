@@ -6,13 +6,7 @@ import { cancelRun, deleteRun } from "./cancel-run.js";
 import { claimRuns, extendLeases } from "./claim-runs.js";
 import { recordProgress, releaseRun, settleRun } from "./drive-attempt.js";
 import type { IntentKind, IntentOf, IntentValues } from "./intent.js";
-import {
-  collectCheckpoints,
-  copyThread,
-  createThread,
-  deleteThread,
-  updateThread,
-} from "./manage-thread.js";
+import { collectCheckpoints, copyThread, createThread, deleteThread, updateThread } from "./manage-thread.js";
 import { tendRun } from "./tend-run.js";
 
 type Handlers = {
@@ -37,9 +31,6 @@ const handlers: Handlers = {
 };
 
 /** @throws HeddleError when the intent is refused; then it has changed nothing */
-export function applyIntent<Kind extends IntentKind>(
-  uow: UnitOfWork,
-  intent: IntentOf<Kind>,
-): IntentValues[Kind] {
+export function applyIntent<Kind extends IntentKind>(uow: UnitOfWork, intent: IntentOf<Kind>): IntentValues[Kind] {
   return handlers[intent.kind as Kind](uow, intent);
 }

@@ -13,7 +13,11 @@ const busy = {
 test("each intent gets its answer and its own effects, in order", () => {
   const work = new UnitOfWork(readerOf(busy), noon);
   const answers = applyIntents(work, [acceptRun(), acceptRun({ threadId: "thr" }), acceptRun()]);
-  expect(answers.map((answer) => (answer.ok ? answer.effects.length : answer.error.code))).toEqual([2, "THREAD_BUSY", 2]);
+  expect(answers.map((answer) => (answer.ok ? answer.effects.length : answer.error.code))).toEqual([
+    2,
+    "THREAD_BUSY",
+    2,
+  ]);
   expect(work.changes().runs.length).toBe(2);
 });
 

@@ -36,8 +36,10 @@ export function splitBatch(intents: readonly Intent[]): Intent[][] {
     if (removesRows(intent.kind)) {
       batches.push([intent]);
       open = undefined;
-    } else if (open === undefined) batches.push((open = [intent]));
-    else open.push(intent);
+    } else if (open === undefined) {
+      open = [intent];
+      batches.push(open);
+    } else open.push(intent);
   }
   return batches;
 }

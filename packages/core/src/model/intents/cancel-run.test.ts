@@ -20,7 +20,10 @@ test("a queued run leaves its queue and nothing else of the thread changes", () 
 test("a running run is asked to stop, within the grace that it or the caller says", () => {
   const run = runningRecord({ policy: '{"cancelGrace":70}' });
   const own = applyTo<"cancel_run">({ runs: [run] }, cancelRun(run)).value;
-  expect(own).toMatchObject({ outcome: "requested", run: { cancelRequestedAt: noon, graceUntil: noon + 70, status: "running" } });
+  expect(own).toMatchObject({
+    outcome: "requested",
+    run: { cancelRequestedAt: noon, graceUntil: noon + 70, status: "running" },
+  });
   expect(applyTo<"cancel_run">({ runs: [run] }, cancelRun(run, { grace: 5 })).value.run.graceUntil).toBe(noon + 5);
 });
 

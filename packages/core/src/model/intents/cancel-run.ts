@@ -1,6 +1,6 @@
 import { HeddleError } from "../../errors.js";
-import { isSettled } from "../run.js";
 import type { RunPolicy, RunRecord } from "../run.js";
+import { isSettled } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import type { Canceled, CancelRun, DeleteRun } from "./intent.js";
 import { settle } from "./settle.js";

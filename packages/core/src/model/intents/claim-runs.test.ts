@@ -4,7 +4,11 @@ import { applyTo, noon, runningRecord, runRecord, threadRecord } from "../../tes
 const claim = { kind: "claim_runs", worker: "wrk", lease: 1_000, agents: ["worker"], limit: 2 } as const;
 
 test("claims the most urgent, each with a new attempt and its first event", () => {
-  const runs = [runRecord({ id: "a" }), runRecord({ id: "b", attempt: 3, startedAt: 7, firstSeq: 1, lastSeq: 9 }), runRecord({ id: "c" })];
+  const runs = [
+    runRecord({ id: "a" }),
+    runRecord({ id: "b", attempt: 3, startedAt: 7, firstSeq: 1, lastSeq: 9 }),
+    runRecord({ id: "c" }),
+  ];
   const { value, changes, effects } = applyTo<"claim_runs">({ runs }, claim);
   expect(value.map(({ id, attempt, startedAt, lastSeq }) => [id, attempt, startedAt, lastSeq])).toEqual([
     ["a", 1, noon, 1],
@@ -34,7 +38,12 @@ test("nothing to claim changes nothing", () => {
 test("leases are prolonged for those that are still held", () => {
   const held = runningRecord({ id: "held" });
   const runs = [held, runningRecord({ id: "taken", attempt: 2 }), runRecord({ id: "settled", status: "failed" })];
-  const attempts = ["held", "taken", "settled", "gone"].map((runId) => ({ runId, threadId: null, lineageId: runId, attempt: 1 }));
+  const attempts = ["held", "taken", "settled", "gone"].map((runId) => ({
+    runId,
+    threadId: null,
+    lineageId: runId,
+    attempt: 1,
+  }));
   const intent = { kind: "extend_leases", worker: "wrk", lease: 99_000, attempts } as const;
   const { value, changes } = applyTo<"extend_leases">({ runs }, intent);
   expect(value.map(({ run }) => run?.leaseUntil)).toEqual([noon + 99_000, undefined, undefined, undefined]);

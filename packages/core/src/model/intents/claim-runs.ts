@@ -1,5 +1,5 @@
-import { nextStatus } from "../run.js";
 import type { RunRecord } from "../run.js";
+import { nextStatus } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { heldRun } from "./attempt.js";
 import { appendEvents } from "./event-log.js";

@@ -1,9 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { attemptOf, releaseRun, setKey, settleRun, snapshot } from "../../testing/intents.js";
-import { applyTo, noon, refusalOf, runningRecord, runRecord, threadRecord, type Shelf } from "../../testing/shelf.js";
+import { applyTo, noon, refusalOf, runningRecord, runRecord, type Shelf, threadRecord } from "../../testing/shelf.js";
 import type { RecordProgress } from "./intent.js";
 
-const run = runningRecord({ id: "run", threadId: "thr", baseCheckpointId: "base", headCheckpointId: "base", firstSeq: 1, lastSeq: 1 });
+const run = runningRecord({
+  id: "run",
+  threadId: "thr",
+  baseCheckpointId: "base",
+  headCheckpointId: "base",
+  firstSeq: 1,
+  lastSeq: 1,
+});
 const thread = threadRecord({ activeRunId: "run", headCheckpointId: "base", lastSeq: 1 });
 const shelf: Shelf = { runs: [run], threads: [thread] };
 const canceling = { ...run, cancelRequestedAt: noon, cancelReason: '{"kind":"user"}', graceUntil: noon + 1 };
@@ -16,7 +23,10 @@ describe("record_progress", () => {
 
   test("appends events under the next numbers", () => {
     const { value, changes } = applyTo<"record_progress">(shelf, progress({ events: [log, log] }));
-    expect(changes.events.map(({ seq, runId, attempt }) => [seq, runId, attempt])).toEqual([[2, "run", 1], [3, "run", 1]]);
+    expect(changes.events.map(({ seq, runId, attempt }) => [seq, runId, attempt])).toEqual([
+      [2, "run", 1],
+      [3, "run", 1],
+    ]);
     expect([value.lastSeq, changes.threads[0]?.after.lastSeq]).toEqual([3, 3]);
   });
 
@@ -24,14 +34,20 @@ describe("record_progress", () => {
     const checkpoint = setKey("k", 1);
     const { value, changes } = applyTo<"record_progress">(shelf, progress({ checkpoint }));
     expect(changes.checkpoints[0]).toMatchObject({ id: checkpoint.id, parentId: "base", kind: "mid", threadId: "thr" });
-    expect([value.headCheckpointId, changes.threads[0]?.after.headCheckpointId]).toEqual([checkpoint.id, checkpoint.id]);
+    expect([value.headCheckpointId, changes.threads[0]?.after.headCheckpointId]).toEqual([
+      checkpoint.id,
+      checkpoint.id,
+    ]);
     expect(changes.events[0]?.payload).toBe(JSON.stringify({ checkpointId: checkpoint.id, changedKeys: ["k"] }));
   });
 
   test("a keyed event is stored once per lineage", () => {
     const keyed = { ...log, key: "k" };
     const memos = [{ lineageId: "run", kind: "event", key: "known", runId: "before" } as const];
-    const { changes } = applyTo<"record_progress">({ ...shelf, memos }, progress({ events: [keyed, keyed, { ...log, key: "known" }, log] }));
+    const { changes } = applyTo<"record_progress">(
+      { ...shelf, memos },
+      progress({ events: [keyed, keyed, { ...log, key: "known" }, log] }),
+    );
     expect(changes.events.map(({ seq }) => seq)).toEqual([2, 3]);
     expect(changes.memos).toEqual([{ lineageId: "run", kind: "event", key: "k", runId: "run" }]);
   });
@@ -46,16 +62,37 @@ describe("settle_run", () => {
   test("one transaction: outcome, checkpoint, head, terminal event, the thread given up", () => {
     const checkpoint = snapshot({ a: 1 });
     const { value, changes } = applyTo<"settle_run">(shelf, settleRun(run, { checkpoint, events: [log] }));
-    expect(value).toMatchObject({ status: "succeeded", active: false, worker: null, leaseUntil: null, settledAt: noon });
-    expect(changes.events.map(({ seq, type }) => [seq, type])).toEqual([[2, "log"], [3, "values_updated"], [4, "run_succeeded"]]);
+    expect(value).toMatchObject({
+      status: "succeeded",
+      active: false,
+      worker: null,
+      leaseUntil: null,
+      settledAt: noon,
+    });
+    expect(changes.events.map(({ seq, type }) => [seq, type])).toEqual([
+      [2, "log"],
+      [3, "values_updated"],
+      [4, "run_succeeded"],
+    ]);
     expect(changes.checkpoints).toMatchObject([{ id: checkpoint.id, kind: "final" }]);
-    expect(changes.threads[0]?.after).toMatchObject({ activeRunId: null, lastOutcome: "succeeded", headCheckpointId: checkpoint.id, lastSeq: 4 });
+    expect(changes.threads[0]?.after).toMatchObject({
+      activeRunId: null,
+      lastOutcome: "succeeded",
+      headCheckpointId: checkpoint.id,
+      lastSeq: 4,
+    });
   });
 
   test("the first of the queue gets the thread", () => {
-    const runs = [run, ...["c", "b"].map((id, at) => runRecord({ id, threadId: "thr", queuePosition: 9 - at, availableAt: 1 }))];
+    const runs = [
+      run,
+      ...["c", "b"].map((id, at) => runRecord({ id, threadId: "thr", queuePosition: 9 - at, availableAt: 1 })),
+    ];
     const threads = [{ ...thread, queueLength: 2 }];
-    const { changes, effects } = applyTo<"settle_run">({ runs, threads }, settleRun(run, { finalCheckpointId: "final" }));
+    const { changes, effects } = applyTo<"settle_run">(
+      { runs, threads },
+      settleRun(run, { finalCheckpointId: "final" }),
+    );
     const promoted = changes.runs.find(({ after }) => after.id === "b")?.after;
     expect(promoted).toMatchObject({ active: true, queuePosition: null, baseCheckpointId: "final", availableAt: noon });
     expect(changes.threads[0]?.after).toMatchObject({ activeRunId: "b", queueLength: 1, lastOutcome: "succeeded" });
@@ -64,7 +101,10 @@ describe("settle_run", () => {
   });
 
   test("a requested cancel counts more than the outcome", () => {
-    const { value, changes } = applyTo<"settle_run">({ ...shelf, runs: [canceling] }, settleRun(run, { checkpoint: snapshot({}) }));
+    const { value, changes } = applyTo<"settle_run">(
+      { ...shelf, runs: [canceling] },
+      settleRun(run, { checkpoint: snapshot({}) }),
+    );
     expect(value).toMatchObject({ status: "canceled", output: null, cancelReason: '{"kind":"user"}' });
     expect(changes.checkpoints).toMatchObject([{ encoding: "same", body: null }]);
   });
@@ -72,7 +112,11 @@ describe("settle_run", () => {
   test.each(["failure", "none"] as const)("a failure that counts as %s", (counts) => {
     const error = { code: "AGENT_ERROR", message: "boom" };
     const { value } = applyTo<"settle_run">(shelf, settleRun(run, { outcome: { status: "failed", error, counts } }));
-    expect(value).toMatchObject({ status: "failed", error: JSON.stringify(error), failures: counts === "failure" ? 1 : 0 });
+    expect(value).toMatchObject({
+      status: "failed",
+      error: JSON.stringify(error),
+      failures: counts === "failure" ? 1 : 0,
+    });
   });
 
   test("a stateless run that is to be deleted is told, then gone", () => {
@@ -88,7 +132,13 @@ describe("release_run", () => {
   test("on retry the failure counts, on shutdown it does not; the thread is kept", () => {
     for (const why of ["retry", "shutdown"] as const) {
       const { value, changes } = applyTo<"release_run">(shelf, releaseRun(run, { why, delay: 50 }));
-      expect(value).toMatchObject({ status: "pending", active: true, availableAt: noon + 50, worker: null, leaseUntil: null });
+      expect(value).toMatchObject({
+        status: "pending",
+        active: true,
+        availableAt: noon + 50,
+        worker: null,
+        leaseUntil: null,
+      });
       expect(value.failures).toBe(why === "retry" ? 1 : 0);
       expect(changes.threads[0]?.after.activeRunId).toBe("run");
       expect(changes.events.map(({ type }) => type)).toEqual(["run_retrying"]);
@@ -109,7 +159,11 @@ test.each([
 ] as const)("an attempt whose run belongs to %s writes nothing", (_whom, owned) => {
   const lost = { threads: [thread], runs: owned === undefined ? [] : [owned] };
   const events = [log];
-  const intents = [settleRun(run, { events }), releaseRun(run, { events }), { kind: "record_progress", attempt: attemptOf(run), events } as const];
+  const intents = [
+    settleRun(run, { events }),
+    releaseRun(run, { events }),
+    { kind: "record_progress", attempt: attemptOf(run), events } as const,
+  ];
   for (const intent of intents) {
     const { error, changes, effects } = refusalOf(lost, intent);
     expect(error).toMatchObject({ code: "LEASE_LOST", details: { runId: "run", attempt: 1 } });

@@ -1,7 +1,7 @@
 /** What the holder of a lease may write: progress, the end, or the run back. */
 
-import { nextStatus } from "../run.js";
 import type { CancelReason, RunRecord } from "../run.js";
+import { nextStatus } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { requireHeld } from "./attempt.js";
 import { appendEvents } from "./event-log.js";
@@ -47,11 +47,9 @@ export function giveBack(uow: UnitOfWork, run: RunRecord, availableAt: number, w
   const status = nextStatus(run.status, "release");
   if (status === undefined) throw new Error(`run ${run.id} cannot be released from ${run.status}`);
   const payload = JSON.stringify({ ...why, failures: run.failures, crashes: run.crashes, availableAt });
-  const pending = appendEvents(
-    uow,
-    { ...run, status, worker: null, leaseUntil: null, availableAt },
-    [{ type: "run_retrying", payload }],
-  );
+  const pending = appendEvents(uow, { ...run, status, worker: null, leaseUntil: null, availableAt }, [
+    { type: "run_retrying", payload },
+  ]);
   uow.tell({ type: "run", run: pending });
   uow.tell({ type: "claimable" });
   return pending;

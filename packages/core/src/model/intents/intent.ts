@@ -68,16 +68,7 @@ export interface AcceptRun {
 
 export type NewRun = Pick<
   RunRecord,
-  | "id"
-  | "threadId"
-  | "agent"
-  | "lineageId"
-  | "parentRunId"
-  | "input"
-  | "config"
-  | "metadata"
-  | "policy"
-  | "priority"
+  "id" | "threadId" | "agent" | "lineageId" | "parentRunId" | "input" | "config" | "metadata" | "policy" | "priority"
 > & {
   /** ms after acceptance; 0 = at once. */
   readonly delay: number;

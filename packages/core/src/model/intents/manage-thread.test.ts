@@ -42,7 +42,9 @@ describe("update_thread", () => {
 
   test("__proto__ is a key like any other", () => {
     const metadata = JSON.parse('{"__proto__":1}') as { [key: string]: number };
-    expect(applyTo<"update_thread">({ threads: [threadRecord()] }, { ...update, metadata }).value.metadata).toBe('{"__proto__":1}');
+    expect(applyTo<"update_thread">({ threads: [threadRecord()] }, { ...update, metadata }).value.metadata).toBe(
+      '{"__proto__":1}',
+    );
   });
 
   test.each([
@@ -51,7 +53,9 @@ describe("update_thread", () => {
     [{ metadata: { x: 1 } }, "updated"],
     [{ title: "old" }, "updated"],
   ])("%j is told as %s", (given, change) => {
-    expect(applyTo<"update_thread">({ threads }, { ...update, ...given }).effects).toMatchObject([{ type: "thread", change }]);
+    expect(applyTo<"update_thread">({ threads }, { ...update, ...given }).effects).toMatchObject([
+      { type: "thread", change },
+    ]);
   });
 });
 
@@ -71,14 +75,27 @@ const checkpoint = (id: string, parentId: string | null, threadId = "thr"): Chec
 describe("copy_thread", () => {
   test("goes on from the head, and remembers whose history that is", () => {
     const threads = [threadRecord({ headCheckpointId: "c1", title: "t", lastSeq: 9, lastOutcome: "failed" })];
-    const { value, changes } = applyTo<"copy_thread">({ threads, checkpoints: [checkpoint("c1", null, "owner")] }, copy);
-    expect(value).toMatchObject({ id: "copy", headCheckpointId: "c1", originCheckpointId: "c1", title: "t", lastSeq: 0, lastOutcome: null });
+    const { value, changes } = applyTo<"copy_thread">(
+      { threads, checkpoints: [checkpoint("c1", null, "owner")] },
+      copy,
+    );
+    expect(value).toMatchObject({
+      id: "copy",
+      headCheckpointId: "c1",
+      originCheckpointId: "c1",
+      title: "t",
+      lastSeq: 0,
+      lastOutcome: null,
+    });
     expect(changes.origins).toEqual([{ threadId: "copy", checkpointId: "c1", ownerId: "owner" }]);
     expect(changes.checkpoints).toEqual([]);
   });
 
   test("of an empty thread needs no origin", () => {
-    const { value, changes } = applyTo<"copy_thread">({ threads: [threadRecord()] }, { ...copy, title: null, metadata: '{"n":1}' });
+    const { value, changes } = applyTo<"copy_thread">(
+      { threads: [threadRecord()] },
+      { ...copy, title: null, metadata: '{"n":1}' },
+    );
     expect(value).toMatchObject({ headCheckpointId: null, title: null, metadata: '{"n":1}' });
     expect(changes.origins).toEqual([]);
   });
@@ -98,7 +115,10 @@ describe("delete_thread", () => {
     ];
     const { changes, effects } = applyTo<"delete_thread">({ threads: [threadRecord({ lastSeq: 5 })], runs }, remove);
     expect(changes.tombstones).toEqual([{ threadId: "thr", lastSeq: 5, deletedAt: noon, keepUntil: noon + 50 }]);
-    expect(changes.removals).toEqual([{ type: "thread", id: "thr" }, { type: "checkpoints_of", threadId: "thr" }]);
+    expect(changes.removals).toEqual([
+      { type: "thread", id: "thr" },
+      { type: "checkpoints_of", threadId: "thr" },
+    ]);
     expect([changes.runs, changes.threads]).toEqual([[], []]);
     expect(effects).toMatchObject([
       { type: "run", run: { id: "a", status: "canceled", cancelReason: '{"kind":"deleted"}', settledAt: noon } },
@@ -108,10 +128,18 @@ describe("delete_thread", () => {
   });
 
   test("keeps what a copy needs: that checkpoint and its ancestors", () => {
-    const checkpoints = [checkpoint("c1", null), checkpoint("c2", "c1"), checkpoint("c3", "c2"), checkpoint("c4", "c2")];
+    const checkpoints = [
+      checkpoint("c1", null),
+      checkpoint("c2", "c1"),
+      checkpoint("c3", "c2"),
+      checkpoint("c4", "c2"),
+    ];
     const origins = [{ threadId: "copy", checkpointId: "c3", ownerId: "thr" }];
     const { changes } = applyTo<"delete_thread">({ threads: [threadRecord()], checkpoints, origins }, remove);
-    expect(changes.removals).toEqual([{ type: "thread", id: "thr" }, { type: "checkpoints", ids: ["c4"] }]);
+    expect(changes.removals).toEqual([
+      { type: "thread", id: "thr" },
+      { type: "checkpoints", ids: ["c4"] },
+    ]);
   });
 });
 
@@ -120,13 +148,19 @@ describe("collect_checkpoints", () => {
 
   test("once nothing is needed, the origin goes, and its owner is to be collected", () => {
     const { changes, effects } = applyTo<"collect_checkpoints">({ origins }, collect);
-    expect(changes.removals).toEqual([{ type: "checkpoints_of", threadId: "thr" }, { type: "origin", threadId: "thr" }]);
+    expect(changes.removals).toEqual([
+      { type: "checkpoints_of", threadId: "thr" },
+      { type: "origin", threadId: "thr" },
+    ]);
     expect(effects).toEqual([{ type: "collect", threadId: "owner" }]);
   });
 
   test("while a copy needs some, the origin stays", () => {
     const copies = [...origins, { threadId: "copy", checkpointId: "c1", ownerId: "thr" }];
-    const { changes } = applyTo<"collect_checkpoints">({ origins: copies, checkpoints: [checkpoint("c1", "c0")] }, collect);
+    const { changes } = applyTo<"collect_checkpoints">(
+      { origins: copies, checkpoints: [checkpoint("c1", "c0")] },
+      collect,
+    );
     expect(changes.removals).toEqual([]);
   });
 

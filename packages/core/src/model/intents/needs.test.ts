@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { acceptRun, cancelRun, releaseRun, settleRun, tendRun } from "../../testing/intents.js";
 import { runningRecord } from "../../testing/shelf.js";
 import type { Intent } from "./intent.js";
-import { needsOf, type Needs } from "./needs.js";
+import { type Needs, needsOf } from "./needs.js";
 
 const run = runningRecord({ id: "run", threadId: "thr", lineageId: "line" });
 const stateless = runningRecord({ id: "run" });
@@ -21,12 +21,21 @@ test.each<[string, Intent, Partial<Needs>]>([
     acceptRun({ claim: { worker: "w", lease: 1, agents: ["a", "b"] } }),
     { claimable: { agents: ["a", "b"], limit: 1 } },
   ],
-  ["a claim", { kind: "claim_runs", worker: "w", lease: 1, agents: ["a"], limit: 7 }, { claimable: { agents: ["a"], limit: 7 } }],
+  [
+    "a claim",
+    { kind: "claim_runs", worker: "w", lease: 1, agents: ["a"], limit: 7 },
+    { claimable: { agents: ["a"], limit: 7 } },
+  ],
   ["a settle", settleRun(run), { runs: ["run"], threads: ["thr"], queuesOf: ["thr"] }],
   ["a stateless settle", settleRun(stateless), { runs: ["run"] }],
   [
     "a release with a keyed event",
-    releaseRun(run, { events: [{ type: "log", payload: "1", key: "k" }, { type: "log", payload: "1" }] }),
+    releaseRun(run, {
+      events: [
+        { type: "log", payload: "1", key: "k" },
+        { type: "log", payload: "1" },
+      ],
+    }),
     { runs: ["run"], threads: ["thr"], queuesOf: ["thr"], memos: [{ lineageId: "line", kind: "event", key: "k" }] },
   ],
   ["a cancel", cancelRun(run), { runs: ["run"], threads: ["thr"], queuesOf: ["thr"] }],

@@ -4,8 +4,8 @@
  */
 
 import type { MemoRef } from "../memo.js";
-import type { AttemptRef, Intent, NewEvent } from "./intent.js";
 import type { ClaimQuery, KeyRef } from "../unit-of-work.js";
+import type { AttemptRef, Intent, NewEvent } from "./intent.js";
 
 export interface Needs {
   /** Thread records to lock, and tombstones of those that are gone. */

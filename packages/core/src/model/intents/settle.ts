@@ -3,9 +3,9 @@
  * the next in line; a run that waited gets its outcome and terminal event, and nothing else changes.
  */
 
-import { terminalEvents, succeededPayload } from "../event.js";
-import { nextStatus } from "../run.js";
+import { succeededPayload, terminalEvents } from "../event.js";
 import type { RunMove, RunPolicy, RunRecord, SettledStatus } from "../run.js";
+import { nextStatus } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { appendEvents } from "./event-log.js";
 import type { NewCheckpoint, NewEvent, Outcome } from "./intent.js";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { tendRun } from "../../testing/intents.js";
-import { applyTo, noon, runningRecord, runRecord, threadRecord, type Shelf } from "../../testing/shelf.js";
+import { applyTo, noon, runningRecord, runRecord, type Shelf, threadRecord } from "../../testing/shelf.js";
 import type { RunRecord } from "../run.js";
 import { earlier, leaseIsLost, tendAt } from "./tend-run.js";
 
@@ -14,10 +14,26 @@ const patient = '{"retry":{"maxCrashes":2}}';
 /** The table at the top of tend-run.ts, with its neighbours in which nothing happens. */
 const cases: [what: string, run: RunRecord, expected: Partial<RunRecord> | undefined, threads?: Shelf["threads"]][] = [
   ["running, lease not over", runningRecord({ leaseUntil: noon + 1 }), undefined],
-  ["running, lease over", runningRecord({ leaseUntil: noon, policy: patient }), { status: "pending", crashes: 1, worker: null, availableAt: noon }],
-  ["running, lease over, at the limit", runningRecord({ leaseUntil: noon, policy: patient, crashes: 1 }), { status: "failed", crashes: 2 }],
-  ["running, lease over, deadline passed", runningRecord({ leaseUntil: noon, policy: patient, deadlineAt: noon }), { status: "failed", crashes: 1 }],
-  ["running, lease over, cancel requested", runningRecord({ leaseUntil: noon, graceUntil: noon + 9, ...requested }), { status: "canceled", crashes: 0 }],
+  [
+    "running, lease over",
+    runningRecord({ leaseUntil: noon, policy: patient }),
+    { status: "pending", crashes: 1, worker: null, availableAt: noon },
+  ],
+  [
+    "running, lease over, at the limit",
+    runningRecord({ leaseUntil: noon, policy: patient, crashes: 1 }),
+    { status: "failed", crashes: 2 },
+  ],
+  [
+    "running, lease over, deadline passed",
+    runningRecord({ leaseUntil: noon, policy: patient, deadlineAt: noon }),
+    { status: "failed", crashes: 1 },
+  ],
+  [
+    "running, lease over, cancel requested",
+    runningRecord({ leaseUntil: noon, graceUntil: noon + 9, ...requested }),
+    { status: "canceled", crashes: 0 },
+  ],
   ["running, deadline passed", runningRecord({ deadlineAt: noon - 1 }), undefined],
   ["running, grace not over", runningRecord({ graceUntil: noon + 1, ...requested }), undefined],
   ["running, grace over", runningRecord({ graceUntil: noon, ...requested }), { status: "canceled", settledAt: noon }],
@@ -26,9 +42,24 @@ const cases: [what: string, run: RunRecord, expected: Partial<RunRecord> | undef
   ["pending, deadline to come", runRecord({ deadlineAt: noon + 1 }), undefined],
   ["pending, deadline passed", runRecord({ deadlineAt: noon }), { status: "failed", failures: 0 }],
   ["delayed, not due", runRecord({ ...delayed, availableAt: noon + 1 }), undefined, [idle]],
-  ["delayed, due, thread idle", runRecord({ ...delayed, availableAt: noon }), { active: true, queuePosition: null }, [idle]],
-  ["delayed, due, thread busy", runRecord({ ...delayed, availableAt: noon }), { active: false, queuePosition: 7 }, [busy]],
-  ["delayed, deadline passed", runRecord({ ...delayed, availableAt: noon + 9, deadlineAt: noon }), { status: "failed" }, [idle]],
+  [
+    "delayed, due, thread idle",
+    runRecord({ ...delayed, availableAt: noon }),
+    { active: true, queuePosition: null },
+    [idle],
+  ],
+  [
+    "delayed, due, thread busy",
+    runRecord({ ...delayed, availableAt: noon }),
+    { active: false, queuePosition: 7 },
+    [busy],
+  ],
+  [
+    "delayed, deadline passed",
+    runRecord({ ...delayed, availableAt: noon + 9, deadlineAt: noon }),
+    { status: "failed" },
+    [idle],
+  ],
   ["queued", runRecord({ threadId: "thr", queuePosition: 1, availableAt: noon - 9 }), undefined, [busy]],
   ["settled", runRecord({ status: "succeeded", deadlineAt: 1, availableAt: 1 }), undefined],
 ];
@@ -62,8 +93,12 @@ test("a dead worker's lease is lost before its time", () => {
 
 test("a delayed run that falls due counts as waiting until it is activated", () => {
   const run = runRecord({ ...delayed, availableAt: noon });
-  expect(applyTo<"tend_run">({ runs: [run], threads: [idle] }, tendRun(run)).changes.threads[0]?.after.queueLength).toBe(0);
-  expect(applyTo<"tend_run">({ runs: [run], threads: [busy] }, tendRun(run)).changes.threads[0]?.after.queueLength).toBe(1);
+  expect(
+    applyTo<"tend_run">({ runs: [run], threads: [idle] }, tendRun(run)).changes.threads[0]?.after.queueLength,
+  ).toBe(0);
+  expect(
+    applyTo<"tend_run">({ runs: [run], threads: [busy] }, tendRun(run)).changes.threads[0]?.after.queueLength,
+  ).toBe(1);
 });
 
 test("earlier of two times, null being never", () => {

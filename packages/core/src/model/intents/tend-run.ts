@@ -9,8 +9,8 @@
  * | delayed, in a thread            | due                        | takes the thread, or joins its queue  |
  */
 
-import { isSettled, type RunError, type RunPolicy, type RunRecord } from "../run.js";
 import { maySurviveCrash } from "../retry.js";
+import { isSettled, type RunError, type RunPolicy, type RunRecord } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { giveBack, requestedCancel } from "./drive-attempt.js";
 import type { Outcome, TendRun } from "./intent.js";

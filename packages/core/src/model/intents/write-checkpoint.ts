@@ -3,8 +3,8 @@
 import type { CheckpointKind } from "../checkpoint.js";
 import type { RunRecord } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
-import type { NewCheckpoint } from "./intent.js";
 import { appendEvents } from "./event-log.js";
+import type { NewCheckpoint } from "./intent.js";
 
 export function writeCheckpoint(
   uow: UnitOfWork,

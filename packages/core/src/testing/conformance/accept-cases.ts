@@ -107,9 +107,18 @@ export const acceptCases = inGroup("run: accept", {
 
   async "keys belong to one agent and one thread"({ driver }) {
     const idempotency = { key: "k", fingerprint: "f", keep };
-    const places = [{}, { agent: "other" }, { threadId: freshId("thr") }, { threadId: freshId("thr") }, { threadId: "s" }];
+    const places = [
+      {},
+      { agent: "other" },
+      { threadId: freshId("thr") },
+      { threadId: freshId("thr") },
+      { threadId: "s" },
+    ];
     const accepted = await Promise.all(places.map((place) => driver.accept({ ...place, idempotency })));
-    assert.deepEqual(accepted.map(({ outcome }) => outcome), places.map(() => "accepted"));
+    assert.deepEqual(
+      accepted.map(({ outcome }) => outcome),
+      places.map(() => "accepted"),
+    );
   },
 
   async "the key of a deleted run answers RUN_GONE while it is kept, then starts anew"({ driver, clock, storage }) {
@@ -150,7 +159,10 @@ export const acceptCases = inGroup("run: accept", {
       acceptRun({ threadId }),
       acceptRun({ threadId, whenBusy: "enqueue" }),
     ]);
-    assert.deepEqual(results.map(({ ok }) => ok), [true, false, true]);
+    assert.deepEqual(
+      results.map(({ ok }) => ok),
+      [true, false, true],
+    );
     assertFields(await driver.thread(threadId), { queueLength: 1 });
   },
 

@@ -73,9 +73,16 @@ export const cancelCases = inGroup("run: cancel", {
   async "an accepted cancel beats success"({ driver }) {
     const run = await driver.start({ threadId: freshId("thr") });
     await driver.cancel(run);
-    const settled = await driver.settle(run, { checkpoint: snapshot({ a: 1 }), events: [{ type: "log", payload: "1" }] });
+    const settled = await driver.settle(run, {
+      checkpoint: snapshot({ a: 1 }),
+      events: [{ type: "log", payload: "1" }],
+    });
     assertFields(settled, { status: "canceled", output: null, cancelReason: '{"kind":"user"}' });
-    assert.deepEqual(typesOf(await driver.threadEvents(run.threadId as string)), ["run_started", "log", "run_canceled"]);
+    assert.deepEqual(typesOf(await driver.threadEvents(run.threadId as string)), [
+      "run_started",
+      "log",
+      "run_canceled",
+    ]);
   },
 
   async "an accepted cancel beats failure and release"({ driver }) {
@@ -96,7 +103,10 @@ export const cancelCases = inGroup("run: cancel", {
     assert.equal(await driver.tend(run), undefined);
     assert.deepEqual(await driver.run(run), { ...requested, headCheckpointId: mid.id, lastSeq: 2 });
     await clock.advance(1);
-    assertFields({ ...(await driver.tend(run)) }, { status: "canceled", settledAt: clock.now(), graceUntil: clock.now() });
+    assertFields(
+      { ...(await driver.tend(run)) },
+      { status: "canceled", settledAt: clock.now(), graceUntil: clock.now() },
+    );
     assertFields(await driver.thread(run.threadId as string), { activeRunId: null, lastOutcome: "canceled" });
   },
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { applyDelta } from "../../model/delta.js";
-import type { Json, JsonObject } from "../../model/json.js";
 import type { NewCheckpoint } from "../../model/intents/intent.js";
+import type { Json, JsonObject } from "../../model/json.js";
 import type { RunRecord } from "../../model/run.js";
 import type { CheckpointChain } from "../../ports/storage.js";
 import { freshId, setKey, snapshot } from "../intents.js";

@@ -37,7 +37,10 @@ export const claimCases = inGroup("run: claim", {
     const nonAscii = await driver.accept({ delay: 10, id: "é" });
     await clock.advance(10);
     const expected = [urgent, b, a, Z, later, nonAscii, low];
-    assert.deepEqual(idsOf(await driver.claim()), expected.map(({ run }) => run.id));
+    assert.deepEqual(
+      idsOf(await driver.claim()),
+      expected.map(({ run }) => run.id),
+    );
   },
 
   async "takes at most the limit, and only of the agents asked for"({ driver }) {
@@ -126,8 +129,18 @@ export const claimCases = inGroup("run: claim", {
     const lost = await driver.start();
     await driver.settle(lost);
     await clock.advance(5_000);
-    const attempts = [held, lost].map(({ id, threadId, lineageId, attempt }) => ({ runId: id, threadId, lineageId, attempt }));
-    const states = await driver.apply<"extend_leases">({ kind: "extend_leases", worker: driver.worker, lease, attempts });
+    const attempts = [held, lost].map(({ id, threadId, lineageId, attempt }) => ({
+      runId: id,
+      threadId,
+      lineageId,
+      attempt,
+    }));
+    const states = await driver.apply<"extend_leases">({
+      kind: "extend_leases",
+      worker: driver.worker,
+      lease,
+      attempts,
+    });
     const prolonged = { ...held, leaseUntil: clock.now() + lease };
     assert.deepEqual(states, [
       { runId: held.id, attempt: 1, run: prolonged },

@@ -7,7 +7,14 @@ import { seededRandom } from "../seeded-random.js";
 import { StorageDriver } from "../storage-driver.js";
 import { inGroup } from "./conformance-case.js";
 
-const expected = new Set(["THREAD_BUSY", "LEASE_LOST", "RUN_NOT_FOUND", "THREAD_NOT_FOUND", "RUN_ACTIVE", "QUEUE_FULL"]);
+const expected = new Set([
+  "THREAD_BUSY",
+  "LEASE_LOST",
+  "RUN_NOT_FOUND",
+  "THREAD_NOT_FOUND",
+  "RUN_ACTIVE",
+  "QUEUE_FULL",
+]);
 
 export const concurrencyCases = inGroup("concurrency", {
   async "of many who want an idle thread one gets it"({ driver }) {

@@ -45,7 +45,7 @@ export interface CaseContext {
   readonly clock: ManualClock;
 }
 
-type CaseBody = (context: CaseContext) => Promise<Skipped | void>;
+type CaseBody = ((context: CaseContext) => Promise<void>) | ((context: CaseContext) => Promise<Skipped | undefined>);
 
 /** Cases by name. Each gets an open storage, and whatever it did there must leave the invariants whole. */
 export function inGroup(group: string, bodies: Readonly<Record<string, CaseBody>>): readonly ConformanceCase[] {

@@ -11,7 +11,15 @@ export const eventCases = inGroup("event", {
     const recorded = await driver.record(run, { events });
     assertFields(recorded, { firstSeq: 1, lastSeq: 4 });
     const log = await driver.threadEvents(run.threadId as string);
-    assert.deepEqual(log.map(({ seq, type }) => [seq, type]), [[1, "run_started"], [2, "a"], [3, "b"], [4, "c"]]);
+    assert.deepEqual(
+      log.map(({ seq, type }) => [seq, type]),
+      [
+        [1, "run_started"],
+        [2, "a"],
+        [3, "b"],
+        [4, "c"],
+      ],
+    );
     assert.deepEqual(log[1], {
       stream: `t:${run.threadId}`,
       seq: 2,
@@ -27,11 +35,17 @@ export const eventCases = inGroup("event", {
 
   async "numbers stay dense when many write at once"({ driver }) {
     const runs = await Promise.all([1, 2, 3].map(() => driver.start({ threadId: freshId("thr") })));
-    const events = [{ type: "log", payload: "1" }, { type: "log", payload: "2" }];
+    const events = [
+      { type: "log", payload: "1" },
+      { type: "log", payload: "2" },
+    ];
     await Promise.all(runs.flatMap((run) => Array.from({ length: 10 }, () => driver.record(run, { events }))));
     for (const run of runs) {
       const seqs = (await driver.threadEvents(run.threadId as string)).map(({ seq }) => seq);
-      assert.deepEqual(seqs, Array.from({ length: 21 }, (_, index) => index + 1));
+      assert.deepEqual(
+        seqs,
+        Array.from({ length: 21 }, (_, index) => index + 1),
+      );
     }
   },
 
@@ -47,7 +61,10 @@ export const eventCases = inGroup("event", {
     await driver.settle(again, { events: [keyed, { ...keyed, key: "third" }] });
     const log = await driver.events(`r:${run.id}`);
     assert.equal(log.filter(({ type }) => type === "mail_sent").length, 3);
-    assert.deepEqual(log.map(({ seq }) => seq), log.map((_, index) => index + 1));
+    assert.deepEqual(
+      log.map(({ seq }) => seq),
+      log.map((_, index) => index + 1),
+    );
   },
 
   async "a deleted thread's keys are forgotten with it"({ driver }) {
@@ -64,7 +81,8 @@ export const eventCases = inGroup("event", {
     const run = await driver.start();
     await driver.record(run, { events: Array.from({ length: 9 }, () => ({ type: "log", payload: "1" })) });
     const stream = `r:${run.id}`;
-    const seqs = async (after: number, limit: number) => (await driver.events(stream, { after, limit })).map(({ seq }) => seq);
+    const seqs = async (after: number, limit: number) =>
+      (await driver.events(stream, { after, limit })).map(({ seq }) => seq);
     assert.deepEqual(await seqs(0, 4), [1, 2, 3, 4]);
     assert.deepEqual(await seqs(4, 4), [5, 6, 7, 8]);
     assert.deepEqual(await seqs(8, 4), [9, 10]);
@@ -80,12 +98,16 @@ export const eventCases = inGroup("event", {
     await driver.cancel(queued);
     await driver.settle(second);
     const stream = `t:${first.threadId}`;
-    const of = async (runId: string, after = 0) => (await driver.events(stream, { runId, after })).map(({ seq }) => seq);
+    const of = async (runId: string, after = 0) =>
+      (await driver.events(stream, { runId, after })).map(({ seq }) => seq);
     assert.deepEqual(await of(first.id), [1, 2]);
     assert.deepEqual(await of(second.id), [3, 5]);
     assert.deepEqual(await of(queued.id), [4]);
     assert.deepEqual(await of(second.id, 3), [5]);
-    assert.deepEqual((await driver.events(stream, { runId: second.id, limit: 1 })).map(({ seq }) => seq), [3]);
+    assert.deepEqual(
+      (await driver.events(stream, { runId: second.id, limit: 1 })).map(({ seq }) => seq),
+      [3],
+    );
     assert.deepEqual(await of("run_unknown"), []);
   },
 

@@ -3,8 +3,8 @@
  * nothing but their context.
  */
 
-import type { AttemptSession } from "../../ports/executor.js";
 import type { JsonObject } from "../../model/json.js";
+import type { AttemptSession } from "../../ports/executor.js";
 
 /** What every executor gives an agent's function. */
 export interface AgentContext extends AttemptSession {

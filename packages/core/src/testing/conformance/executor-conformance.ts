@@ -52,7 +52,10 @@ const bodies: Readonly<Record<string, (fixture: ExecutorFixture) => Promise<void
   async "what is sent at once arrives in order, each once"(fixture) {
     const session = new RecordingSession();
     await execute(fixture, "hurry", {}, session);
-    assert.deepEqual(session.calls.map(([, , payload]) => payload), [1, 2, 3, 4, 5]);
+    assert.deepEqual(
+      session.calls.map(([, , payload]) => payload),
+      [1, 2, 3, 4, 5],
+    );
   },
 
   async "an emit is over when the session says so, not before"(fixture) {
@@ -108,7 +111,10 @@ const bodies: Readonly<Record<string, (fixture: ExecutorFixture) => Promise<void
     const inputs = Array.from({ length: 10 }, (_, index) => index);
     const results = await Promise.all(inputs.map((input) => execute(fixture, "echo", { input, runId: `run${input}` })));
     const seen = results.map(({ output }) => output as { input: number; runId: string });
-    assert.deepEqual(seen.map(({ input, runId }) => [input, runId]), inputs.map((input) => [input, `run${input}`]));
+    assert.deepEqual(
+      seen.map(({ input, runId }) => [input, runId]),
+      inputs.map((input) => [input, `run${input}`]),
+    );
   },
 
   async "values that were handed out cannot be changed through the agent's hands"(fixture) {

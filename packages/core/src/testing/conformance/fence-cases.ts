@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { RunRecord } from "../../model/run.js";
 import { attemptOf, freshId, snapshot } from "../intents.js";
 import { lease, type StorageDriver } from "../storage-driver.js";
-import { inGroup, type CaseContext } from "./conformance-case.js";
+import { type CaseContext, inGroup } from "./conformance-case.js";
 import { assertFields, refusedUnchanged } from "./expect.js";
 
 /** How an attempt loses its run. */
@@ -63,6 +63,11 @@ async function assertFenced(driver: StorageDriver, run: RunRecord): Promise<void
   await refusedUnchanged(driver, () => driver.release(run, { events }), "LEASE_LOST");
   assert.equal(await driver.storage.checkpoints.get(checkpoint.id), undefined);
   const attempts = [attemptOf(run)];
-  const [state] = await driver.apply<"extend_leases">({ kind: "extend_leases", worker: driver.worker, lease, attempts });
+  const [state] = await driver.apply<"extend_leases">({
+    kind: "extend_leases",
+    worker: driver.worker,
+    lease,
+    attempts,
+  });
   assert.equal(state?.run, undefined);
 }

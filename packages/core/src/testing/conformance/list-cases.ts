@@ -86,7 +86,8 @@ export const listCases = inGroup("list", {
       two: { v: 1, w: "x" },
       large: { v: 9007199254740991 },
     };
-    for (const [id, metadata] of Object.entries(stored)) await driver.createThread({ id, metadata: JSON.stringify(metadata) });
+    for (const [id, metadata] of Object.entries(stored))
+      await driver.createThread({ id, metadata: JSON.stringify(metadata) });
     const find = async (metadata: Record<string, string | number | boolean>) =>
       idsOf(await storage.threads.list({ ...threadPage, metadata }));
     assert.deepEqual(await find({ v: 1 }), ["number", "two"]);
@@ -102,14 +103,36 @@ export const listCases = inGroup("list", {
   },
 
   async "metadata keys and values are taken literally"({ driver, storage }) {
-    const hostile = ["%", "_", "'", '"', "\\", "a.b", "$", "$.v", "[0]", "a\u2028b", "😀", "", " ", "?", ":x", "__proto__", "a\nb"];
+    const hostile = [
+      "%",
+      "_",
+      "'",
+      '"',
+      "\\",
+      "a.b",
+      "$",
+      "$.v",
+      "[0]",
+      "a\u2028b",
+      "😀",
+      "",
+      " ",
+      "?",
+      ":x",
+      "__proto__",
+      "a\nb",
+    ];
     for (const text of hostile) {
       await driver.createThread({ metadata: JSON.stringify({ key: text }) });
       await driver.createThread({ metadata: JSON.stringify(Object.fromEntries([[text, "value"]])) });
     }
     for (const text of hostile) {
       assert.equal(await storage.threads.count({ metadata: { key: text } }), 1, JSON.stringify(text));
-      assert.equal(await storage.threads.count({ metadata: Object.fromEntries([[text, "value"]]) }), 1, JSON.stringify(text));
+      assert.equal(
+        await storage.threads.count({ metadata: Object.fromEntries([[text, "value"]]) }),
+        1,
+        JSON.stringify(text),
+      );
     }
   },
 
@@ -121,9 +144,15 @@ export const listCases = inGroup("list", {
     }
     for (const order of ["asc", "desc"] as const) {
       const runs = await storage.runs.list({ sortBy: "createdAt", order, limit: 100 });
-      assert.deepEqual(await walk((page) => storage.runs.list({ sortBy: "createdAt", order, limit: 5, ...page })), runs);
+      assert.deepEqual(
+        await walk((page) => storage.runs.list({ sortBy: "createdAt", order, limit: 5, ...page })),
+        runs,
+      );
       const threads = await storage.threads.list({ sortBy: "createdAt", order, limit: 100 });
-      assert.deepEqual(await walk((page) => storage.threads.list({ sortBy: "createdAt", order, limit: 5, ...page })), threads);
+      assert.deepEqual(
+        await walk((page) => storage.threads.list({ sortBy: "createdAt", order, limit: 5, ...page })),
+        threads,
+      );
       assert.deepEqual([runs.length, threads.length], [12, 12]);
     }
   },

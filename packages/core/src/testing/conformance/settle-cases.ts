@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { freshId, setKey, settleRun, snapshot, acceptRun } from "../intents.js";
+import { acceptRun, freshId, setKey, settleRun, snapshot } from "../intents.js";
 import { inGroup } from "./conformance-case.js";
 import { assertFields, json, typesOf } from "./expect.js";
 
@@ -14,17 +14,34 @@ export const settleCases = inGroup("run: settle", {
     assert.ok(result.ok);
     const settled = await driver.run(run);
     assert.deepEqual(result.value, settled);
-    assertFields(settled, { status: "succeeded", output: '{"x":[1]}', settledAt: clock.now(), headCheckpointId: checkpoint.id });
+    assertFields(settled, {
+      status: "succeeded",
+      output: '{"x":[1]}',
+      settledAt: clock.now(),
+      headCheckpointId: checkpoint.id,
+    });
     assertFields(settled, { active: false, worker: null, leaseUntil: null, error: null, failures: 0 });
     const thread = await driver.thread(run.threadId as string);
-    assertFields(thread, { activeRunId: null, lastOutcome: "succeeded", headCheckpointId: checkpoint.id, updatedAt: clock.now() });
+    assertFields(thread, {
+      activeRunId: null,
+      lastOutcome: "succeeded",
+      headCheckpointId: checkpoint.id,
+      updatedAt: clock.now(),
+    });
     const log = await driver.threadEvents(thread.id);
     assert.deepEqual(typesOf(log), ["run_started", "log", "values_updated", "run_succeeded"]);
     assert.deepEqual(json(log[2]?.payload ?? null), { checkpointId: checkpoint.id, changedKeys: ["a"] });
     assert.deepEqual(json(log[3]?.payload ?? null), { output: { x: [1] } });
     const head = await storage.checkpoints.get(checkpoint.id);
     assert.ok(head !== undefined);
-    assertFields(head, { kind: "final", runId: run.id, threadId: thread.id, attempt: 1, parentId: null, createdAt: clock.now() });
+    assertFields(head, {
+      kind: "final",
+      runId: run.id,
+      threadId: thread.id,
+      attempt: 1,
+      parentId: null,
+      createdAt: clock.now(),
+    });
   },
 
   async "effects tell each event, the run and the checkpoint"({ driver }) {
@@ -40,7 +57,9 @@ export const settleCases = inGroup("run: settle", {
   async "a success without a checkpoint ends with an unchanged one"({ driver, storage }) {
     const values = snapshot({ a: 1 });
     const thread = await driver.createThread({ values });
-    const settled = await driver.settle(await driver.start({ threadId: thread.id }), { finalCheckpointId: "chk-final" });
+    const settled = await driver.settle(await driver.start({ threadId: thread.id }), {
+      finalCheckpointId: "chk-final",
+    });
     assert.equal(settled.headCheckpointId, "chk-final");
     const head = await storage.checkpoints.get("chk-final");
     assert.ok(head !== undefined);
@@ -58,10 +77,19 @@ export const settleCases = inGroup("run: settle", {
     assert.deepEqual(json(failed.error), { code: "AGENT_ERROR", message: "boom" });
     assertFields(await driver.thread(thread.id), { lastOutcome: "failed", headCheckpointId: failed.headCheckpointId });
     const history = await storage.checkpoints.history(failed.headCheckpointId as string, 10);
-    assert.deepEqual(history.map(({ kind, encoding }) => [kind, encoding]), [["final", "same"], ["mid", "snapshot"]]);
+    assert.deepEqual(
+      history.map(({ kind, encoding }) => [kind, encoding]),
+      [
+        ["final", "same"],
+        ["mid", "snapshot"],
+      ],
+    );
     const canceled = await driver.start({ threadId: thread.id });
     const reason = { kind: "disconnect", note: "gone" } as const;
-    const settled = await driver.settle(canceled, { outcome: { status: "canceled", reason }, checkpoint: setKey("lost", 1) });
+    const settled = await driver.settle(canceled, {
+      outcome: { status: "canceled", reason },
+      checkpoint: setKey("lost", 1),
+    });
     assert.deepEqual(json(settled.cancelReason), reason);
     const [head, parent] = await storage.checkpoints.history(settled.headCheckpointId as string, 2);
     assertFields({ ...head }, { encoding: "same", kind: "final" });
@@ -117,8 +145,15 @@ export const settleCases = inGroup("run: settle", {
       return { kind: "cancel_run", runId: id, threadId, reason: { kind: "user" }, finalCheckpointId } as const;
     });
     const results = await storage.commit([settleRun(run), ...cancels]);
-    assert.deepEqual(results.map(({ ok }) => ok), Array(6).fill(true));
-    assertFields(await driver.thread(run.threadId as string), { activeRunId: null, queueLength: 0, lastOutcome: "canceled" });
+    assert.deepEqual(
+      results.map(({ ok }) => ok),
+      Array(6).fill(true),
+    );
+    assertFields(await driver.thread(run.threadId as string), {
+      activeRunId: null,
+      queueLength: 0,
+      lastOutcome: "canceled",
+    });
   },
 
   async "accepted, claimed and settled in one batch"({ driver, storage }) {
@@ -127,14 +162,27 @@ export const settleCases = inGroup("run: settle", {
     const claim = { kind: "claim_runs", worker: driver.worker, lease: 1, agents: ["worker"], limit: 1 } as const;
     const settle = settleRun({ id, threadId, attempt: 1 } as never);
     const results = await storage.commit([intent, claim, settle, acceptRun({ threadId })]);
-    assert.deepEqual(results.map(({ ok }) => ok), [true, true, true, true]);
+    assert.deepEqual(
+      results.map(({ ok }) => ok),
+      [true, true, true, true],
+    );
     assertFields(await driver.run({ id }), { status: "succeeded", attempt: 1 });
   },
 
   async "a released run keeps its thread and counts a failure only on retry"({ driver, clock }) {
     const run = await driver.start({ threadId: freshId("thr") });
-    const retried = await driver.release(run, { why: "retry", delay: 500, error: { code: "AGENT_ERROR", message: "x" } });
-    assertFields(retried, { status: "pending", active: true, failures: 1, availableAt: clock.now() + 500, worker: null });
+    const retried = await driver.release(run, {
+      why: "retry",
+      delay: 500,
+      error: { code: "AGENT_ERROR", message: "x" },
+    });
+    assertFields(retried, {
+      status: "pending",
+      active: true,
+      failures: 1,
+      availableAt: clock.now() + 500,
+      worker: null,
+    });
     assert.equal((await driver.thread(run.threadId as string)).activeRunId, run.id);
     await clock.advance(500);
     const [again] = await driver.claim();

@@ -24,7 +24,10 @@ export const tendCases = inGroup("run: tend", {
     assert.equal(await driver.tend(run), undefined);
     await clock.advance(1);
     const back = await driver.tend(run);
-    assertFields({ ...back }, { status: "pending", active: true, crashes: 1, failures: 0, worker: null, leaseUntil: null });
+    assertFields(
+      { ...back },
+      { status: "pending", active: true, crashes: 1, failures: 0, worker: null, leaseUntil: null },
+    );
     assert.equal(back?.availableAt, clock.now());
     assert.deepEqual(await driver.run(run), back);
     assert.equal((await driver.thread(run.threadId as string)).activeRunId, run.id);
@@ -72,7 +75,11 @@ export const tendCases = inGroup("run: tend", {
       assertFields({ ...failed }, { status: "failed", failures: 0, attempt: 0, settledAt: clock.now() });
       assertFields(json(failed?.error ?? null), { code: "DEADLINE_EXCEEDED" });
     }
-    assertFields(await driver.thread(threadId as string), { activeRunId: active.id, queueLength: 0, lastOutcome: null });
+    assertFields(await driver.thread(threadId as string), {
+      activeRunId: active.id,
+      queueLength: 0,
+      lastOutcome: null,
+    });
   },
 
   async "a deadline that passed with a lost lease fails the run"({ driver, clock }) {

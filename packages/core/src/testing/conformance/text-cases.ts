@@ -13,7 +13,7 @@ const texts = [
   "-0",
   "1E400",
   '{"b":1,"a":2,"b":3}',
-  ' [ 1 ,\n\t2 ] ',
+  " [ 1 ,\n\t2 ] ",
   '"\'; drop table runs; -- \\" $1 ? :name @x %s"',
   JSON.stringify("x".repeat(300_000)),
   JSON.stringify(Array.from({ length: 500 }, () => "💡")),
@@ -68,7 +68,12 @@ export const textCases = inGroup("text", {
 
   async "ids are told apart in all they hold"({ driver, storage }) {
     for (const id of ids) {
-      const run = await driver.start({ id, threadId: id, agent: id, idempotency: { key: id, fingerprint: id, keep: 1_000 } });
+      const run = await driver.start({
+        id,
+        threadId: id,
+        agent: id,
+        idempotency: { key: id, fingerprint: id, keep: 1_000 },
+      });
       await driver.settle(run, { finalCheckpointId: id });
     }
     for (const id of ids) {
@@ -76,7 +81,11 @@ export const textCases = inGroup("text", {
       assertFields(await driver.thread(id), { id, lastSeq: 2, lastAgent: id, headCheckpointId: id });
       assert.deepEqual(idsOf(await storage.checkpoints.history(id, 10)), [id]);
       assert.equal((await driver.events(`t:${id}`, { runId: id })).length, 2);
-      const again = await driver.accept({ threadId: id, agent: id, idempotency: { key: id, fingerprint: id, keep: 1_000 } });
+      const again = await driver.accept({
+        threadId: id,
+        agent: id,
+        idempotency: { key: id, fingerprint: id, keep: 1_000 },
+      });
       assert.deepEqual([again.outcome, again.run.id], ["existing", id]);
     }
   },

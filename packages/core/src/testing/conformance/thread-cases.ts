@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { IntentResult } from "../../ports/storage.js";
 import { acceptRun, freshId, setKey, snapshot } from "../intents.js";
 import { inGroup } from "./conformance-case.js";
 import { assertFields, json, refused, refusedUnchanged, typesOf } from "./expect.js";
@@ -9,7 +10,14 @@ export const threadCases = inGroup("thread", {
     const thread = await driver.createThread({ title: "Ä 😀", metadata: '{"user":"u1"}', values });
     assert.deepEqual(await driver.thread(thread.id), thread);
     assertFields(thread, { title: "Ä 😀", metadata: '{"user":"u1"}', archived: false, headCheckpointId: values.id });
-    assertFields(thread, { activeRunId: null, lastOutcome: null, lastAgent: null, lastSeq: 0, rollout: 1, queueLength: 0 });
+    assertFields(thread, {
+      activeRunId: null,
+      lastOutcome: null,
+      lastAgent: null,
+      lastSeq: 0,
+      rollout: 1,
+      queueLength: 0,
+    });
     assertFields(thread, { createdAt: clock.now(), updatedAt: clock.now(), originCheckpointId: null });
     const head = { kind: "initial", threadId: thread.id, runId: null, parentId: null, attempt: 0 } as const;
     assertFields({ ...(await storage.checkpoints.get(values.id)) }, head);
@@ -58,10 +66,8 @@ export const threadCases = inGroup("thread", {
     const update = { kind: "update_thread", id, maxMetadata: 100 } as const;
     const renamed = await driver.result({ ...update, title: "new" });
     const archived = await driver.result({ ...update, archived: true });
-    const changes = [renamed, archived].map((result) => result.ok && result.effects);
     assertFields(await driver.thread(id), { title: "new", archived: true, metadata: "{}" });
-    const effects = changes.map((list) => list && list.map((effect) => effect.type === "thread" && effect.change));
-    assert.deepEqual(effects, [["renamed"], ["archived"]]);
+    assert.deepEqual([renamed, archived].map(changesOf), [["renamed"], ["archived"]]);
     assertFields(await driver.updateThread(id, { title: null }), { title: null, archived: true });
   },
 
@@ -83,12 +89,21 @@ export const threadCases = inGroup("thread", {
     const result = await driver.result({ kind: "delete_thread", id, keepTombstone: 1_000 });
     assert.ok(result.ok);
     const told = result.effects.flatMap((effect) => (effect.type === "run" ? [effect.run] : []));
-    assert.deepEqual(told.map(({ id, status }) => [id, status]), [[active.id, "canceled"], [queued.id, "canceled"]]);
-    assert.deepEqual(result.effects.find(({ type }) => type === "thread_deleted"), {
-      type: "thread_deleted",
-      threadId: id,
-      runIds: [active.id, queued.id],
-    });
+    assert.deepEqual(
+      told.map(({ id, status }) => [id, status]),
+      [
+        [active.id, "canceled"],
+        [queued.id, "canceled"],
+      ],
+    );
+    assert.deepEqual(
+      result.effects.find(({ type }) => type === "thread_deleted"),
+      {
+        type: "thread_deleted",
+        threadId: id,
+        runIds: [active.id, queued.id],
+      },
+    );
     for (const run of [settled, active, queued]) assert.equal(await storage.runs.get(run.id), undefined);
     assert.equal(await storage.threads.get(id), undefined);
     assert.equal(await storage.threads.isDeleted(id), true);
@@ -119,10 +134,16 @@ export const threadCases = inGroup("thread", {
     assert.equal(await storage.threads.isDeleted(threadId), false);
     await driver.start({ threadId });
     const events = await driver.threadEvents(threadId);
-    assert.deepEqual(events.map(({ seq, type }) => [seq, type]), [[3, "run_started"]]);
+    assert.deepEqual(
+      events.map(({ seq, type }) => [seq, type]),
+      [[3, "run_started"]],
+    );
     await driver.deleteThread(threadId);
     await driver.start({ threadId });
-    assert.deepEqual((await driver.threadEvents(threadId)).map(({ seq }) => seq), [4]);
+    assert.deepEqual(
+      (await driver.threadEvents(threadId)).map(({ seq }) => seq),
+      [4],
+    );
   },
 
   async "a tombstone stays for its time, then a purge forgets it"({ driver, clock, storage }) {
@@ -150,7 +171,10 @@ export const threadCases = inGroup("thread", {
 
   async "a copy takes another title and metadata where given, and never an id in use"({ driver }) {
     const source = await driver.createThread({ title: "source" });
-    assertFields(await driver.copyThread(source.id, { title: null, metadata: '{"b":2}' }), { title: null, metadata: '{"b":2}' });
+    assertFields(await driver.copyThread(source.id, { title: null, metadata: '{"b":2}' }), {
+      title: null,
+      metadata: '{"b":2}',
+    });
     await refusedUnchanged(driver, () => driver.copyThread(source.id, { id: source.id }), "THREAD_EXISTS");
   },
 
@@ -170,7 +194,10 @@ export const threadCases = inGroup("thread", {
     await driver.deleteThread(source.id);
     assert.equal(await storage.checkpoints.get(unshared.headCheckpointId as string), undefined);
     const chain = await storage.checkpoints.chain(shared.headCheckpointId as string);
-    assert.deepEqual(chain?.links.map(({ body }) => body), ['{"a":1}', '[["=",["b"],2]]']);
+    assert.deepEqual(
+      chain?.links.map(({ body }) => body),
+      ['{"a":1}', '[["=",["b"],2]]'],
+    );
     const result = await driver.result({ kind: "delete_thread", id: copy.id, keepTombstone: 0 });
     assert.deepEqual(result.ok && result.effects.at(-1), { type: "collect", threadId: source.id });
     await driver.apply<"collect_checkpoints">({ kind: "collect_checkpoints", threadId: source.id });
@@ -202,7 +229,10 @@ export const threadCases = inGroup("thread", {
     await refusedUnchanged(driver, () => driver.copyThread(other.id, { id: second.id }), "THREAD_EXISTS");
     await driver.deleteThread(first.id);
     const chain = await storage.checkpoints.chain(third.headCheckpointId as string);
-    assert.deepEqual(chain?.links.map(({ body }) => body), ['{"a":1}', '[["=",["b"],2]]']);
+    assert.deepEqual(
+      chain?.links.map(({ body }) => body),
+      ['{"a":1}', '[["=",["b"],2]]'],
+    );
     await driver.deleteThread(third.id);
     await driver.apply<"collect_checkpoints">({ kind: "collect_checkpoints", threadId: second.id });
     assertFields(await driver.copyThread(other.id, { id: second.id }), { id: second.id });
@@ -244,7 +274,12 @@ export const threadCases = inGroup("thread", {
     const active = await driver.start({ threadId: freshId("thr") });
     const { run: queued } = await driver.accept({ threadId: active.threadId, whenBusy: "enqueue" });
     const { run: pending } = await driver.accept();
-    for (const run of [active, queued, pending]) await refusedUnchanged(driver, () => driver.deleteRun(run), "RUN_ACTIVE");
+    for (const run of [active, queued, pending])
+      await refusedUnchanged(driver, () => driver.deleteRun(run), "RUN_ACTIVE");
     await refused(driver.deleteRun({ ...pending, id: "run_unknown" }), "RUN_NOT_FOUND");
   },
 });
+
+function changesOf(result: IntentResult): readonly unknown[] {
+  return result.ok ? result.effects.map((effect) => effect.type === "thread" && effect.change) : [];
+}

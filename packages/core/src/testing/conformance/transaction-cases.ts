@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Accepted } from "../../model/intents/intent.js";
-import { acceptRun, freshId, settleRun, snapshot } from "../intents.js";
 import type { StorageTransaction } from "../../ports/storage.js";
+import { acceptRun, freshId, settleRun, snapshot } from "../intents.js";
 import { inGroup } from "./conformance-case.js";
 import { assertFields, readAll, refused } from "./expect.js";
 
@@ -13,7 +13,10 @@ export const transactionCases = inGroup("transaction", {
       return tx.apply(second);
     });
     assert.equal((result as Accepted).run.id, second.run.id);
-    assert.deepEqual(effects.map(({ type }) => type), ["run", "claimable", "run", "claimable"]);
+    assert.deepEqual(
+      effects.map(({ type }) => type),
+      ["run", "claimable", "run", "claimable"],
+    );
     assertFields(await driver.run(first.run), { status: "pending" });
     assertFields(await driver.run(second.run), { status: "pending" });
   },
@@ -38,7 +41,10 @@ export const transactionCases = inGroup("transaction", {
     assert.deepEqual(await readAll(driver), before);
     assert.equal(await storage.threads.isDeleted(gone.id), false);
     assert.notEqual(await storage.checkpoints.chain(settled.headCheckpointId as string), undefined);
-    assert.equal((await driver.accept({ idempotency: { key: "k", fingerprint: "g", keep: 1_000 } })).outcome, "accepted");
+    assert.equal(
+      (await driver.accept({ idempotency: { key: "k", fingerprint: "g", keep: 1_000 } })).outcome,
+      "accepted",
+    );
     await driver.settle(run);
     assertFields(await driver.run(queued), { active: true });
   },
@@ -115,7 +121,10 @@ export const transactionCases = inGroup("transaction", {
     await storage.transaction(async () => {
       await refused(storage.commit([acceptRun()]), "TRANSACTION_MISUSE");
       await refused(storage.runs.get("run_unknown"), "TRANSACTION_MISUSE");
-      await refused(storage.transaction(async () => {}), "TRANSACTION_MISUSE");
+      await refused(
+        storage.transaction(async () => {}),
+        "TRANSACTION_MISUSE",
+      );
     });
     assert.equal(await storage.runs.count({}), 0);
   },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { freshId } from "../intents.js";
 import { lease, StorageDriver } from "../storage-driver.js";
-import { inGroup, type CaseContext } from "./conformance-case.js";
+import { type CaseContext, inGroup } from "./conformance-case.js";
 import { assertFields, idsOf } from "./expect.js";
 
 export const workCases = inGroup("work", {
@@ -34,7 +34,12 @@ export const workCases = inGroup("work", {
     const leased = await driver.start();
     const canceled = (await driver.cancel(await driver.start(), { grace: 3_000 })).run;
     const start = clock.now();
-    const steps = [[delayed, 1_000], [pending, 2_000], [canceled, 3_000], [leased, lease]] as const;
+    const steps = [
+      [delayed, 1_000],
+      [pending, 2_000],
+      [canceled, 3_000],
+      [leased, lease],
+    ] as const;
     for (const [run, after] of steps) {
       assertFields(await driver.due(), { tend: [], nextAt: start + after });
       await clock.advanceTo(start + after);
@@ -61,7 +66,9 @@ export const workCases = inGroup("work", {
     const [first, second] = [await driver.start(), await other.start({ threadId: freshId("thr") })];
     await driver.accept();
     assertFields(await driver.due({ deadWorkers: ["wrk_unknown"] }), { tend: [] });
-    assertFields(await driver.due({ deadWorkers: [other.worker] }), { tend: [{ runId: second.id, threadId: second.threadId }] });
+    assertFields(await driver.due({ deadWorkers: [other.worker] }), {
+      tend: [{ runId: second.id, threadId: second.threadId }],
+    });
     const { tend } = await driver.due({ deadWorkers: [other.worker, driver.worker, "wrk_unknown"] });
     assert.deepEqual(tend.map(({ runId }) => runId).sort(), [first.id, second.id].sort());
   },
@@ -87,7 +94,10 @@ export const workCases = inGroup("work", {
     await new StorageDriver(storage).start();
     const runs = await storage.work.heldBy(driver.worker);
     assert.deepEqual(idsOf(runs).sort(), idsOf(held).sort());
-    assert.deepEqual(runs.find(({ id }) => id === held[0]?.id), held[0]);
+    assert.deepEqual(
+      runs.find(({ id }) => id === held[0]?.id),
+      held[0],
+    );
     assert.deepEqual(await storage.work.heldBy("wrk_unknown"), []);
   },
 

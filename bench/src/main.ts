@@ -10,8 +10,8 @@ import { parseArgs } from "node:util";
 import { heddleOnMemory, heddleOnSqlite } from "./heddle.js";
 import { measure } from "./measure.js";
 import { rawSqlite } from "./raw.js";
-import { figuresOf, printFigures } from "./report.js";
 import type { Figures } from "./report.js";
+import { figuresOf, printFigures } from "./report.js";
 import { atOnce, quick, standard } from "./workload.js";
 
 /** Repetitions that lie further apart than this say more about the machine than about the code. */
@@ -35,7 +35,10 @@ try {
     heddleOnMemory(),
     heddleOnSqlite(folder, "full"),
     heddleOnSqlite(folder, "normal"),
-    ...(["full", "normal"] as const).flatMap((level) => [rawSqlite(folder, level, "grouped"), rawSqlite(folder, level, "one by one")]),
+    ...(["full", "normal"] as const).flatMap((level) => [
+      rawSqlite(folder, level, "grouped"),
+      rawSqlite(folder, level, "one by one"),
+    ]),
   ];
   describe();
   const figures = figuresOf(systems, await measure(systems, sizes, showProgress), sizes);
@@ -47,7 +50,13 @@ try {
 }
 
 function machine(): object {
-  return { node: process.version, cpu: cpus()[0]?.model, cores: availableParallelism(), load: busyBefore, folder: options.folder };
+  return {
+    node: process.version,
+    cpu: cpus()[0]?.model,
+    cores: availableParallelism(),
+    load: busyBefore,
+    folder: options.folder,
+  };
 }
 
 function describe(): void {

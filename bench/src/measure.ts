@@ -16,21 +16,32 @@ export interface Samples {
 
 export type Progress = (done: number, total: number, what: string) => void;
 
-export async function measure(systems: readonly System[], sizes: Sizes, progress: Progress): Promise<Map<string, Samples>> {
-  const samples = new Map<string, Samples>();
-  for (const { name } of systems) samples.set(name, { stateless: [], single: [], threads: [], longThread: [] });
+export async function measure(
+  systems: readonly System[],
+  sizes: Sizes,
+  progress: Progress,
+): Promise<Map<string, Samples>> {
+  const measured = systems.map((system) => ({ system, samples: noSamples() }));
   const total = (sizes.repetitions + 1) * systems.length * kinds.length;
   let done = 0;
   // The first round warms up the compiler and the disk's cache, and is thrown away.
   for (let round = 0; round <= sizes.repetitions; round++) {
     for (const kind of kinds) {
-      for (const system of systems) {
-        progress(done++, total, `${round === 0 ? "warm-up" : `${round}/${sizes.repetitions}`}  ${kind}  ${system.name}`);
+      for (const { system, samples } of measured) {
+        progress(
+          done++,
+          total,
+          `${round === 0 ? "warm-up" : `${round}/${sizes.repetitions}`}  ${kind}  ${system.name}`,
+        );
         const sample = await system[kind](sizes);
-        if (round > 0) (samples.get(system.name)?.[kind] as unknown[]).push(sample);
+        if (round > 0) (samples[kind] as unknown[]).push(sample);
       }
     }
   }
   progress(total, total, "done");
-  return samples;
+  return new Map(measured.map(({ system, samples }) => [system.name, samples]));
+}
+
+function noSamples(): Samples {
+  return { stateless: [], single: [], threads: [], longThread: [] };
 }

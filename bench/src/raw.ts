@@ -1,30 +1,45 @@
 /**
  * The same work by hand: the least that the same durability allows, with raw better-sqlite3. A run is a row that is
  * inserted when it starts and updated when it ends. A turn is such a run, two messages, a checkpoint with the two in it
- * and three events. Two changes, so two commits; `grouped`: those of all runs that are at it share them. There is no
- * secondary index, no check, no lease, nobody who listens, and no second process.
+ * and three events. Two changes, so two commits; `grouped`: those of all runs that are at it share them. Rows are as
+ * wide as Heddle's; there is no secondary index, no check, no lease, nobody who listens, and no second process.
  */
 
-import { randomUUID } from "node:crypto";
-import BetterSqlite3 from "better-sqlite3";
 import { join } from "node:path";
+import BetterSqlite3 from "better-sqlite3";
 import { numbered, timed } from "./heddle.js";
 import type { LongThread, System } from "./system.js";
-import { answer, atOnce, markWidth, marks, question } from "./workload.js";
+import { answer, atOnce, marks, markWidth, question } from "./workload.js";
 
 /** ms */
 const leastTime = 200;
 
 const schema = `
-  create table threads (id text primary key, head text, last_seq integer not null);
-  create table runs (id text primary key, thread_id text, agent text not null, status text not null, attempt integer not null,
-    input text not null, output text, created_at integer not null, settled_at integer);
-  create table messages (thread_id text not null, seq integer not null, role text not null, body text not null,
-    primary key (thread_id, seq)) without rowid;
-  create table checkpoints (id text primary key, thread_id text not null, run_id text not null, parent_id text, body text not null);
-  create table events (stream text not null, seq integer not null, run_id text not null, type text not null, payload text,
-    created_at integer not null, primary key (stream, seq)) without rowid;
+  create table threads (id text primary key, title text, archived int, active_run_id text, last_outcome text, last_agent text,
+    head_checkpoint_id text, last_seq int, created_at int, updated_at int, metadata text);
+  create table runs (id text primary key, thread_id text, agent text, status text, active int, priority real,
+    queue_position int, available_at int, attempt int, failures int, crashes int, worker text, lease_until int,
+    cancel_requested_at int, grace_until int, deadline_at int, first_seq int, last_seq int, created_at int, started_at int,
+    settled_at int, lineage_id text, parent_run_id text, base_checkpoint_id text, head_checkpoint_id text,
+    idempotency_key text, policy text, metadata text, cancel_reason text, error text, config text, input text, output text);
+  create table messages (thread_id text, seq int, role text, body text, primary key (thread_id, seq)) without rowid;
+  create table checkpoints (id text primary key, thread_id text, run_id text, parent_id text, kind text, attempt int,
+    encoding text, values_bytes int, created_at int, body text);
+  create table events (stream text, seq int, run_id text, attempt int, rollout int, type text, created_at int, payload text,
+    primary key (stream, seq)) without rowid;
 `;
+
+const policy = JSON.stringify({
+  retry: { maxFailures: 1, maxCrashes: 3, delay: 1_000, factor: 2, maxDelay: 60_000, jitter: "full" },
+  cancelGrace: 5_000,
+});
+
+let ids = 0;
+
+/** As long as Heddle's, and as easy to sort. */
+function newId(prefix: string): string {
+  return `${prefix}_${String(++ids).padStart(26, "0")}`;
+}
 
 interface Thread {
   readonly id: string;
@@ -49,13 +64,26 @@ class RawDatabase {
     database.pragma(`synchronous = ${synchronous}`);
     database.exec(schema);
     this.database = database;
-    this.#insertRun = database.prepare("insert into runs values (?, ?, ?, 'running', 1, ?, null, ?, null)");
-    this.#endRun = database.prepare("update runs set status = 'succeeded', output = ?, settled_at = ? where id = ?");
-    this.#insertThread = database.prepare("insert into threads values (?, null, 0)");
-    this.#moveThread = database.prepare("update threads set head = ?, last_seq = ? where id = ?");
+    this.#insertRun = database.prepare(
+      `insert into runs values (@id, @threadId, @agent, 'running', 1, 0, null, @now, 1, 0, 0, @worker, @now + 15000, null,
+        null, null, @seq, @seq, @now, @now, null, @id, null, @head, @head, null, @policy, '{}', null, null, null, @input, null)`,
+    );
+    this.#endRun = database.prepare(
+      `update runs set status = 'succeeded', active = 0, worker = null, lease_until = null, output = @output,
+        settled_at = @now, last_seq = @seq, head_checkpoint_id = @head where id = @id`,
+    );
+    this.#insertThread = database.prepare(
+      "insert into threads values (?, null, 0, null, null, null, null, 0, 0, 0, '{}')",
+    );
+    this.#moveThread = database.prepare(
+      `update threads set head_checkpoint_id = @head, last_seq = @seq, active_run_id = @run, last_outcome = 'succeeded',
+        last_agent = 'chat', updated_at = @now where id = @id`,
+    );
     this.#insertMessage = database.prepare("insert into messages values (?, ?, ?, ?)");
-    this.#insertCheckpoint = database.prepare("insert into checkpoints values (?, ?, ?, ?, ?)");
-    this.#insertEvent = database.prepare("insert into events values (?, ?, ?, ?, ?, ?)");
+    this.#insertCheckpoint = database.prepare(
+      "insert into checkpoints values (?, ?, ?, ?, 'final', 1, 'delta', ?, ?, ?)",
+    );
+    this.#insertEvent = database.prepare("insert into events values (?, ?, ?, 1, 1, ?, ?, ?)");
   }
 
   commit(work: () => void): void {
@@ -63,39 +91,38 @@ class RawDatabase {
   }
 
   newThread(): Thread {
-    const thread = { id: randomUUID(), head: null, seq: 0, messages: 0 };
+    const thread = { id: newId("thr"), head: null, seq: 0, messages: 0 };
     this.#insertThread.run(thread.id);
     return thread;
   }
 
   startRun(n: number): string {
-    const id = randomUUID();
-    this.#insertRun.run(id, null, "echo", JSON.stringify({ n }), Date.now());
-    return id;
+    return this.#start(null, "echo", JSON.stringify({ n }));
   }
 
   endRun(id: string, n: number): void {
-    this.#endRun.run(JSON.stringify({ n }), Date.now(), id);
+    this.#endRun.run({ id, output: JSON.stringify({ n }), now: Date.now(), seq: 2, head: null });
   }
 
   startTurn(thread: Thread, turn: number): string {
-    const id = randomUUID();
-    this.#insertRun.run(id, thread.id, "chat", JSON.stringify({ turn }), Date.now());
+    const id = this.#start(thread, "chat", JSON.stringify({ turn }));
     this.#event(thread, id, "run_started", '{"agent":"chat"}');
-    this.#moveThread.run(thread.head, thread.seq, thread.id);
+    this.#move(thread, id);
     return id;
   }
 
   endTurn(thread: Thread, id: string, turn: number): void {
     const messages = [question(turn), answer(turn)];
-    const checkpoint = randomUUID();
+    const checkpoint = newId("chk");
+    const now = Date.now();
     for (const message of messages) this.#insertMessage.run(thread.id, thread.messages++, message.role, message.text);
-    this.#insertCheckpoint.run(checkpoint, thread.id, id, thread.head, JSON.stringify(messages));
-    this.#event(thread, id, "values_updated", JSON.stringify({ checkpointId: checkpoint }));
+    const body = JSON.stringify(messages);
+    this.#insertCheckpoint.run(checkpoint, thread.id, id, thread.head, body.length, now, body);
+    this.#event(thread, id, "values_updated", JSON.stringify({ checkpointId: checkpoint, changedKeys: ["messages"] }));
     this.#event(thread, id, "run_succeeded", null);
-    this.#endRun.run(JSON.stringify(`m${2 * turn + 1}`), Date.now(), id);
+    this.#endRun.run({ id, output: JSON.stringify(`m${2 * turn + 1}`), now, seq: thread.seq, head: checkpoint });
     thread.head = checkpoint;
-    this.#moveThread.run(thread.head, thread.seq, thread.id);
+    this.#move(thread, null);
   }
 
   get bytes(): number {
@@ -107,8 +134,19 @@ class RawDatabase {
     this.database.close();
   }
 
+  #start(thread: Thread | null, agent: string, input: string): string {
+    const id = newId("run");
+    const { id: threadId = null, head = null, seq = 0 } = thread ?? {};
+    this.#insertRun.run({ id, threadId, agent, input, head, policy, seq: seq + 1, worker: "wrk", now: Date.now() });
+    return id;
+  }
+
+  #move({ id, head, seq }: Thread, run: string | null): void {
+    this.#moveThread.run({ id, head, seq, run, now: Date.now() });
+  }
+
   #event(thread: Thread, runId: string, type: string, payload: string | null): void {
-    this.#insertEvent.run(thread.id, ++thread.seq, runId, type, payload, Date.now());
+    this.#insertEvent.run(thread.id, ++thread.seq, runId, type, Date.now(), payload);
   }
 }
 
@@ -142,7 +180,8 @@ export function rawSqlite(folder: string, synchronous: "full" | "normal", how: "
           const all = Array.from({ length: threads }, () => database.newThread());
           return timed(async () => {
             for (let turn = 0; turn < turnsEach; turn++) {
-              for (let first = 0; first < threads; first += group) takeTurns(database, all.slice(first, first + group), turn);
+              for (let first = 0; first < threads; first += group)
+                takeTurns(database, all.slice(first, first + group), turn);
             }
           });
         });
@@ -172,22 +211,22 @@ async function longEnough(round: () => Promise<number>): Promise<number> {
 function runAll(database: RawDatabase, runs: number, group: number): void {
   for (let first = 0; first < runs; first += group) {
     const numbers = Array.from({ length: Math.min(group, runs - first) }, (_, index) => first + index);
-    let ids: string[] = [];
+    let started: string[] = [];
     database.commit(() => {
-      ids = numbers.map((n) => database.startRun(n));
+      started = numbers.map((n) => database.startRun(n));
     });
     database.commit(() => {
-      ids.forEach((id, index) => database.endRun(id, numbers[index] ?? 0));
+      for (const [index, id] of started.entries()) database.endRun(id, numbers[index] ?? 0);
     });
   }
 }
 
 function takeTurns(database: RawDatabase, threads: readonly Thread[], turn: number): void {
-  let ids: string[] = [];
+  let started: string[] = [];
   database.commit(() => {
-    ids = threads.map((thread) => database.startTurn(thread, turn));
+    started = threads.map((thread) => database.startTurn(thread, turn));
   });
   database.commit(() => {
-    threads.forEach((thread, index) => database.endTurn(thread, ids[index] ?? "", turn));
+    for (const [index, thread] of threads.entries()) database.endTurn(thread, started[index] ?? "", turn);
   });
 }

@@ -3,8 +3,8 @@
 import type { Samples } from "./measure.js";
 import { median, quantile, spread } from "./statistics.js";
 import type { LongThread, System } from "./system.js";
-import { markWidth, marks } from "./workload.js";
 import type { Sizes } from "./workload.js";
+import { marks, markWidth } from "./workload.js";
 
 export interface Figures {
   readonly system: string;
@@ -93,7 +93,10 @@ function ratiosOf(system: System, own: Samples, all: ReadonlyMap<string, Samples
     ratios["runs/s to raw one by one"] = ratioOf(single.stateless, own.stateless);
     ratios["turns/s to raw one by one"] = ratioOf(single.threads, own.threads);
     ratios["time of one run to raw"] = ratioOf(own.single.map(median), single.single.map(median));
-    ratios["time of a turn, one long thread, to raw"] = ratioOf(own.longThread.map(totalOf), single.longThread.map(totalOf));
+    ratios["time of a turn, one long thread, to raw"] = ratioOf(
+      own.longThread.map(totalOf),
+      single.longThread.map(totalOf),
+    );
   }
   return ratios;
 }
@@ -135,9 +138,13 @@ function whole(value: number | undefined): string {
 
 function print(rows: readonly (readonly string[])[]): void {
   const columns = rows[0]?.length ?? 0;
-  const widths = Array.from({ length: columns }, (_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
   for (const row of rows) {
-    const cells = row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)));
+    const cells = row.map((cell, column) =>
+      column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+    );
     console.log(cells.join("  ").trimEnd());
   }
 }

@@ -13,7 +13,14 @@ export interface Sizes {
 }
 
 export const atOnce = 64;
-export const standard: Sizes = { runs: 5_000, single: 500, threads: 200, turnsEach: 20, longThread: 1_000, repetitions: 7 };
+export const standard: Sizes = {
+  runs: 5_000,
+  single: 500,
+  threads: 200,
+  turnsEach: 20,
+  longThread: 1_000,
+  repetitions: 7,
+};
 export const quick: Sizes = { runs: 1_500, single: 150, threads: 100, turnsEach: 10, longThread: 300, repetitions: 3 };
 
 /** The turns of the long thread at whose time and bytes the report looks, each with the hundred turns before it. */

@@ -3,12 +3,12 @@
  * the agent goes on trying, and the caller of cancel was told the truth.
  */
 
-import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
-import { createEngine, defineAgent, memoryStorage } from "@heddle/core";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { Engine, RunFrame, RunHandle } from "@heddle/core";
-import { checkInvariants } from "@heddle/core/testing";
+import { createEngine, defineAgent, memoryStorage } from "@heddle/core";
 import type { Storage } from "@heddle/core/storage";
+import { checkInvariants } from "@heddle/core/testing";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import { expect, test } from "vitest";
 import type { CancelerCommand, CancelerTold } from "./programs/canceler.js";

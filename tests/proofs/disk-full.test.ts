@@ -1,7 +1,7 @@
 /** The disk fills while runs are working: starts get a typed refusal, and once there is room again nothing was lost. */
 
-import { join } from "node:path";
 import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { DiskCommand, DiskTold } from "./programs/on-full-disk.js";
 import { startProgram } from "./support/program.js";
@@ -32,7 +32,7 @@ test("a full disk refuses starts and loses nothing", { timeout: 2 * minutes }, a
   await program.gone;
   printTable("full disk (8 MB tmpfs)", [
     ["runs at work when it filled", accepted.length],
-    ["starts refused as STORAGE_FULL", refusals["STORAGE_FULL"] ?? 0],
+    ["starts refused as STORAGE_FULL", refusals.STORAGE_FULL ?? 0],
     ["writes of the engine that were tried again", Object.values(after.reports).reduce((sum, count) => sum + count, 0)],
     ["all settled after it was freed, ms", after.ms],
     ["lost", after.lost.length],

@@ -5,24 +5,24 @@
 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createEngine } from "@heddle/core";
 import type { Checkpoint, Engine, Run } from "@heddle/core";
+import { createEngine } from "@heddle/core";
 import type { StorageSnapshot } from "@heddle/core/testing";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import { expect, test } from "vitest";
-import { phases, places } from "./programs/aim.js";
 import type { Aim, Phase } from "./programs/aim.js";
-import { answerTo, sealOf } from "./programs/load.js";
+import { phases, places } from "./programs/aim.js";
 import type { Ledger, Order } from "./programs/load.js";
+import { answerTo, sealOf } from "./programs/load.js";
 import type { LoadedCommand, LoadedTold } from "./programs/loaded.js";
 import { inspect, inspectWithSql } from "./support/inspect.js";
-import { startProgram } from "./support/program.js";
 import type { Program } from "./support/program.js";
+import { startProgram } from "./support/program.js";
 import { startProgress } from "./support/progress.js";
 import { minutes, seconds, sized } from "./support/size.js";
-import { within } from "./support/within.js";
 import { countBy, median, printTable, quantile } from "./support/table.js";
 import { tempDir } from "./support/temp-dir.js";
+import { within } from "./support/within.js";
 
 const kills = sized({ quick: 8, full: 200 });
 const leastPerPhase = sized({ quick: 2, full: 20 });
@@ -61,7 +61,9 @@ class Journal {
   }
 }
 
-test(`${kills} kills of a loaded process: nothing is lost, stuck, doubled or torn`, { timeout: 25 * minutes }, async () => {
+test(`${kills} kills of a loaded process: nothing is lost, stuck, doubled or torn`, {
+  timeout: 25 * minutes,
+}, async () => {
   const path = join(tempDir(), "runs.db");
   const threads = await createThreads(path);
   const journal = new Journal();
@@ -202,7 +204,11 @@ function checkPolicy(run: Run, order: Order): void {
  * Reads every checkpoint of every thread: each carries the seal that its agent put on it, the ledger of each settled run
  * goes on from the one before, and in the end each ledger names exactly the orders that succeeded in its thread.
  */
-async function checkLedgers(engine: Engine, threads: readonly string[], runs: ReadonlyMap<string, Run>): Promise<number> {
+async function checkLedgers(
+  engine: Engine,
+  threads: readonly string[],
+  runs: ReadonlyMap<string, Run>,
+): Promise<number> {
   let count = 0;
   for (const threadId of threads) {
     const expected: string[] = [];
@@ -211,7 +217,8 @@ async function checkLedgers(engine: Engine, threads: readonly string[], runs: Re
       const run = checkpoint.runId === undefined ? undefined : runs.get(checkpoint.runId);
       if (checkpoint.kind === "final" && run?.status === "succeeded") expected.push(orderOf(run));
       expect(ledger.entries, `thread ${threadId}, checkpoint ${checkpoint.id}`).toEqual(expected);
-      if (checkpoint.kind === "mid") expect(ledger.draft).toMatchObject({ attempt: checkpoint.attempt, id: run && orderOf(run) });
+      if (checkpoint.kind === "mid")
+        expect(ledger.draft).toMatchObject({ attempt: checkpoint.attempt, id: run && orderOf(run) });
       count++;
     }
     const succeeded = [...runs.values()].filter((run) => run.threadId === threadId && run.status === "succeeded");
@@ -239,7 +246,8 @@ async function ledgerAt(engine: Engine, threadId: string, checkpointId: string):
   const thread = await engine.threads.get(threadId);
   const values = (await thread.valuesAt(checkpointId)) as Partial<Ledger>;
   const { turns = 0, entries = [], draft = null, seal } = values;
-  if (Object.keys(values).length > 0) expect(seal, `seal of checkpoint ${checkpointId}`).toBe(sealOf({ turns, entries, draft }));
+  if (Object.keys(values).length > 0)
+    expect(seal, `seal of checkpoint ${checkpointId}`).toBe(sealOf({ turns, entries, draft }));
   expect(entries).toHaveLength(turns);
   return { turns, entries, draft, seal: seal ?? "" };
 }
@@ -250,14 +258,18 @@ function phaseCounts({ hits }: Journal): string {
 }
 
 function report(journal: Journal, runs: ReadonlyMap<string, Run>, checkpoints: number): void {
-  const statuses = countBy(runs.values(), (run) => (run.status === "failed" ? `failed, ${run.error.code}` : run.status));
+  const statuses = countBy(runs.values(), (run) =>
+    run.status === "failed" ? `failed, ${run.error.code}` : run.status,
+  );
   const crashed = [...runs.values()].filter((run) => run.crashes > 0).length;
   printTable("kill anywhere", [
     ["kills (SIGKILL)", journal.hits.length],
     ...Object.entries(countBy(journal.hits, ({ phase, where }) => `  ${phase}: ${where}`)).sort(),
     ["runs acknowledged", journal.accepted.size],
     ["runs settled", runs.size],
-    ...Object.entries(statuses).sort().map(([status, count]) => [`  ${status}`, count]),
+    ...Object.entries(statuses)
+      .sort()
+      .map(([status, count]) => [`  ${status}`, count]),
     ["runs that were running when their process died", journal.inherited],
     ["runs that crashed at least once", crashed],
     ["lost, stuck, settled twice", 0],

@@ -9,8 +9,8 @@ import { sqliteStorage } from "@heddle/storage-sqlite";
 import { expect, test } from "vitest";
 import type { WorkerCommand, WorkerTold } from "./programs/worker.js";
 import { inspect, inspectWithSql } from "./support/inspect.js";
-import { startProgram } from "./support/program.js";
 import type { Program } from "./support/program.js";
+import { startProgram } from "./support/program.js";
 import { startProgress } from "./support/progress.js";
 import { minutes, seconds, sized } from "./support/size.js";
 import { median, printTable, quantile } from "./support/table.js";
@@ -23,7 +23,9 @@ const settings = JSON.stringify({ lease, heartbeat: 300 });
 
 type Worker = Program<WorkerTold, WorkerCommand>;
 
-test(`${stops} workers stopped past their lease: taken over, late writes refused`, { timeout: 5 * minutes }, async () => {
+test(`${stops} workers stopped past their lease: taken over, late writes refused`, {
+  timeout: 5 * minutes,
+}, async () => {
   const path = join(tempDir(), "runs.db");
   await using engine = createEngine({ storage: sqliteStorage(path) });
   await engine.start();

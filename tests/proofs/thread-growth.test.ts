@@ -5,11 +5,11 @@
 
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { createEngine, defineAgent } from "@heddle/core";
 import type { Checkpoint, Engine, ThreadHandle } from "@heddle/core";
-import { sqliteStorage } from "@heddle/storage-sqlite";
+import { createEngine, defineAgent } from "@heddle/core";
 import type { SqliteHost } from "@heddle/storage-sqlite";
-import BetterSqlite3 from "better-sqlite3";
+import { sqliteStorage } from "@heddle/storage-sqlite";
+import type BetterSqlite3 from "better-sqlite3";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { startProgress } from "./support/progress.js";
@@ -183,7 +183,7 @@ async function checkReads({ path, threadId, checkpoints }: Conversation): Promis
       reads.push(performance.now() - startedAt);
       json = JSON.stringify(values);
       expect(isFrozen(values)).toBe(true);
-      expect(values["messages"]).toHaveLength(2 * (place + 1));
+      expect(values.messages).toHaveLength(2 * (place + 1));
     }
     const parse = medianTime(9, () => JSON.parse(json));
     const allowed = promise.read.factor * parse + promise.read.plus;

@@ -5,14 +5,14 @@
 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createEngine, defineAgent } from "@heddle/core";
 import type { Engine } from "@heddle/core";
+import { createEngine, defineAgent } from "@heddle/core";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import { expect, test } from "vitest";
 import type { WorkerCommand, WorkerTold } from "./programs/worker.js";
 import { inspect, inspectWithSql } from "./support/inspect.js";
-import { startProgram } from "./support/program.js";
 import type { Program } from "./support/program.js";
+import { startProgram } from "./support/program.js";
 import { startProgress } from "./support/progress.js";
 import { minutes, seconds, sized } from "./support/size.js";
 import { countBy, median, printTable, quantile } from "./support/table.js";
@@ -60,12 +60,16 @@ test(`a cancel crosses: ${samples} samples, p99 within ${crossing.p99} ms`, { ti
   await stop(here, there);
 });
 
-test(`events and results cross: ${samples} samples, p99 within ${crossing.p99} ms`, { timeout: 5 * minutes }, async () => {
+test(`events and results cross: ${samples} samples, p99 within ${crossing.p99} ms`, {
+  timeout: 5 * minutes,
+}, async () => {
   const { path, stop } = await setUp();
   const [here, there] = [await startWorker(path), await startWorker(path)];
   const events: number[] = [];
   const results: number[] = [];
-  there.on((message) => message.type === "event" && message.event === "tick" && events.push(message.at - message.sentAt));
+  there.on(
+    (message) => message.type === "event" && message.event === "tick" && events.push(message.at - message.sentAt),
+  );
   const progress = startProgress("events cross", samples);
   while (events.length < samples) {
     await Promise.all([sendEvents(), takeNap()]);

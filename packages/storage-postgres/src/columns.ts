@@ -10,6 +10,7 @@ type Columns = Readonly<Record<string, string>>;
 const types: Readonly<Record<string, string>> = {
   archived: "smallint",
   active: "smallint",
+  settle_hook: "smallint",
   orphaned: "smallint",
   attempt: "integer",
   failures: "integer",

@@ -67,11 +67,24 @@ export function createDatabase({ clients, schema, prepare, lockWait, now }: Data
   };
 }
 
-/** Local to the transaction: behind a pooler the session is somebody else's next. */
+/**
+ * Local to the transaction: behind a pooler the session is somebody else's next.
+ *
+ * Our statements find rows by keys, a few at a time, whatever their parameters are. So one plan for all parameters is
+ * kept (planning takes longer than running), and since it may be made while the tables are empty, it must not be a scan
+ * of the whole table, nor be thought expensive enough to be compiled.
+ */
+const settings = {
+  lock_timeout: "$1",
+  idle_in_transaction_session_timeout: "$2",
+  plan_cache_mode: "'force_generic_plan'",
+  enable_seqscan: "'off'",
+  jit: "'off'",
+};
+
 function beginning(statements: Statements): Database["begin"] {
   const begin = bound(statements.fixed("begin isolation level read committed read write"));
-  const settings: Statement = statements.fixed(
-    "select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)",
-  );
-  return ({ lockTimeout }) => [begin, bound(settings, lockTimeout, idleTimeout)];
+  const calls = Object.entries(settings).map(([name, value]) => `set_config('${name}', ${value}, true)`);
+  const set: Statement = statements.fixed(`select ${calls.join(", ")}`);
+  return ({ lockTimeout }) => [begin, bound(set, lockTimeout, idleTimeout)];
 }

@@ -77,6 +77,7 @@ export const runColumns = {
   lineageId: "lineage_id",
   parentRunId: "parent_run_id",
   idempotencyKey: "idempotency_key",
+  settleHook: "settle_hook",
   policy: "policy",
   metadata: "metadata",
   config: "config",

@@ -9,12 +9,16 @@ import type { Flag } from "./schema.js";
 
 type Mutable<Row> = { -readonly [Field in keyof Row]: Row[Field] };
 
-export type RunRow = Omit<RunRecord, "active"> & { readonly active: Flag };
+export type RunRow = Omit<RunRecord, "active" | "settleHook"> & {
+  readonly active: Flag;
+  readonly settleHook: Flag;
+};
 export type ThreadRow = Omit<ThreadRecord, "archived"> & { readonly archived: Flag };
 
 export function toRun(row: RunRow): RunRecord {
   const run = row as unknown as Mutable<RunRecord>;
   run.active = row.active === 1;
+  run.settleHook = row.settleHook === 1;
   return run;
 }
 

@@ -66,6 +66,7 @@ export interface RunsTable {
   base_checkpoint_id: string | null;
   head_checkpoint_id: string | null;
   idempotency_key: string | null;
+  settle_hook: Flag;
   policy: string;
   metadata: string;
   cancel_reason: string | null;

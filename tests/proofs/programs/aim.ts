@@ -81,7 +81,7 @@ export class Shooter {
 
   #reach(phase: Phase, where: string): void {
     if (this.#aim?.phase !== phase || this.#skip-- > 0) return;
-    if (this.#aim.place !== "around") return this.#die(phase, where);
+    if (this.#aim.place !== "around") this.#die(phase, where);
     this.#aim = undefined;
     this.#chatty = true;
     tell<AimTold>({ type: "in_reach", phase });

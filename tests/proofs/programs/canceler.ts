@@ -13,7 +13,8 @@ export interface CancelerCommand {
 }
 
 export type CancelerTold =
-  { readonly type: "ready" } | { readonly type: "canceled"; readonly runId: string; readonly outcome: string };
+  | { readonly type: "ready" }
+  | { readonly type: "canceled"; readonly runId: string; readonly outcome: string };
 
 const [path = ""] = process.argv.slice(2);
 const engine = createEngine({ storage: sqliteStorage(path) });

@@ -41,7 +41,10 @@ export function sealed(ledger: Omit<Ledger, "seal">): Ledger {
 }
 
 export function sealOf({ turns, entries, draft }: Omit<Ledger, "seal">): string {
-  return createHash("sha256").update(JSON.stringify([turns, entries, draft])).digest("hex").slice(0, 16);
+  return createHash("sha256")
+    .update(JSON.stringify([turns, entries, draft]))
+    .digest("hex")
+    .slice(0, 16);
 }
 
 export interface Conditions {
@@ -56,7 +59,12 @@ export function answerTo(order: Order): string {
 }
 
 export function agentsUnder(conditions: Conditions) {
-  async function work(order: Order, attempt: number, signal: AbortSignal, step: (step: number) => Promise<void>): Promise<void> {
+  async function work(
+    order: Order,
+    attempt: number,
+    signal: AbortSignal,
+    step: (step: number) => Promise<void>,
+  ): Promise<void> {
     for (let count = 1; count <= 3; count++) {
       await step(count);
       await sleep(8 * Math.random());

@@ -3,15 +3,15 @@
  * the time from one process's death to the next one's engine is the engine's own.
  */
 
-import { createEngine } from "@heddle/core";
 import type { RunHandle } from "@heddle/core";
+import { createEngine } from "@heddle/core";
 import { manualClock } from "@heddle/core/testing";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import { onCommand, tell } from "../support/tell.js";
-import { Shooter } from "./aim.js";
 import type { Aim, AimTold } from "./aim.js";
-import { agentsUnder } from "./load.js";
+import { Shooter } from "./aim.js";
 import type { Order } from "./load.js";
+import { agentsUnder } from "./load.js";
 
 export type LoadedCommand =
   | { readonly type: "open"; readonly round: number; readonly threads: readonly string[] }
@@ -127,7 +127,8 @@ function order(wish: Partial<Order> = {}): Order {
 
 async function calmDown(): Promise<void> {
   conditions.calm = true;
-  while ((await engine.runs.count({ status: ["pending", "running"] })) > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  while ((await engine.runs.count({ status: ["pending", "running"] })) > 0)
+    await new Promise((resolve) => setTimeout(resolve, 10));
   await engine.close();
   say({ type: "drained" });
   process.exit(0);

@@ -1,13 +1,13 @@
 /** Works on a disk that the proof fills and frees. Argument: the folder on that disk. */
 
-import { setTimeout as sleep } from "node:timers/promises";
-import { join } from "node:path";
-import { createEngine, defineAgent, HeddleError } from "@heddle/core";
-import type { RunHandle } from "@heddle/core";
-import { sqliteStorage } from "@heddle/storage-sqlite";
-import { onCommand, tell } from "../support/tell.js";
-import { fillDisk } from "../support/fill-disk.js";
 import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RunHandle } from "@heddle/core";
+import { createEngine, defineAgent, HeddleError } from "@heddle/core";
+import { sqliteStorage } from "@heddle/storage-sqlite";
+import { fillDisk } from "../support/fill-disk.js";
+import { onCommand, tell } from "../support/tell.js";
 
 export type DiskCommand = { readonly type: "work" } | { readonly type: "recover" };
 
@@ -84,7 +84,13 @@ async function work(): Promise<void> {
   await sleep(500);
   const readable = (await threads[0]?.info())?.status === "busy" && (await engine.runs.list()).items.length > 0;
   const unsettled = await engine.runs.count({ status: ["pending", "running"] });
-  say({ type: "full", accepted: runs.map(({ id }) => id), refusals: Object.fromEntries(refusals), unsettled, readable });
+  say({
+    type: "full",
+    accepted: runs.map(({ id }) => id),
+    refusals: Object.fromEntries(refusals),
+    unsettled,
+    readable,
+  });
 }
 
 /** The log may have some room left: what is accepted counts, and comes out of it. */
@@ -117,8 +123,10 @@ async function recover(): Promise<void> {
   }
   const lost = runs.filter(({ id }) => !listed.has(id)).map(({ id }) => id);
   const newRun = (await (await threads[0]?.start(writer, "afterwards"))?.settled())?.status ?? "";
-  const values = await Promise.all(threads.map(async (thread) => (await thread.values())["count"] as number));
-  const integrity = await engine.transaction(async ({ host }) => String(host.database.pragma("integrity_check", { simple: true })));
+  const values = await Promise.all(threads.map(async (thread) => (await thread.values()).count as number));
+  const integrity = await engine.transaction(async ({ host }) =>
+    String(host.database.pragma("integrity_check", { simple: true })),
+  );
   await engine.close();
   say({
     type: "recovered",

@@ -9,7 +9,8 @@ export type StarterCommand =
   { readonly type: "race"; readonly round: number; readonly at: number } | { readonly type: "finish" };
 
 export type StarterTold =
-  { readonly type: "ready" } | { readonly type: "raced"; readonly round: number; readonly attempts: readonly Attempt[] };
+  | { readonly type: "ready" }
+  | { readonly type: "raced"; readonly round: number; readonly attempts: readonly Attempt[] };
 
 export type Attempt =
   | { readonly won: string }

@@ -1,8 +1,8 @@
 /** One of several processes on one file. Arguments: the database, settings as JSON. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { createEngine, defineAgent, HeddleError } from "@heddle/core";
 import type { AgentContext, SettingsInput } from "@heddle/core";
+import { createEngine, defineAgent, HeddleError } from "@heddle/core";
 import type { Intent, Storage } from "@heddle/core/storage";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import { onCommand, tell } from "../support/tell.js";
@@ -23,7 +23,13 @@ export type WorkerTold =
   | { readonly type: "aborted"; readonly runId: string; readonly code: string; readonly at: number }
   | { readonly type: "canceling"; readonly runId: string; readonly at: number }
   | { readonly type: "following"; readonly runId: string }
-  | { readonly type: "event"; readonly runId: string; readonly event: string; readonly sentAt: number; readonly at: number }
+  | {
+      readonly type: "event";
+      readonly runId: string;
+      readonly event: string;
+      readonly sentAt: number;
+      readonly at: number;
+    }
   | { readonly type: "returning"; readonly runId: string; readonly at: number }
   | { readonly type: "settled"; readonly runId: string; readonly at: number }
   /** The storage refused a write of an attempt that had lost its run. */
@@ -101,7 +107,10 @@ const stopped = defineAgent({
     return { output: "must not be seen", values: { by: attempt } };
 
     async function report(what: string, write: Promise<unknown>): Promise<void> {
-      const answer = await write.then(() => "written", (error: unknown) => (HeddleError.is(error) ? error.code : String(error)));
+      const answer = await write.then(
+        () => "written",
+        (error: unknown) => (HeddleError.is(error) ? error.code : String(error)),
+      );
       say({ type: "late", runId, what, answer });
     }
   },

@@ -3,8 +3,8 @@
  * `tell.ts`), written synchronously: what it told before a SIGKILL arrives. Commands go the other way over Node's IPC.
  */
 
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";

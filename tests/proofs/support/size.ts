@@ -1,6 +1,6 @@
 /** How much a proof does: `quick` in `npm test`, `full` in `.ci/run` (the sizes that the project promises). */
 
-export const size = process.env["HEDDLE_TEST_SIZE"] === "full" ? "full" : "quick";
+export const size = process.env.HEDDLE_TEST_SIZE === "full" ? "full" : "quick";
 
 export function sized<Value>(sizes: { readonly quick: Value; readonly full: Value }): Value {
   return sizes[size];

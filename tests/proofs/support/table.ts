@@ -4,7 +4,9 @@ export function printTable(title: string, rows: readonly (readonly (string | num
   const text = rows.map((row) => row.map((cell) => (typeof cell === "number" ? shortNumber(cell) : cell)));
   const widths = (text[0] ?? []).map((_, column) => Math.max(...text.map((row) => (row[column] ?? "").length)));
   const lines = text.map((row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  "),
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join("  "),
   );
   process.stdout.write(`\n  ${title}\n${lines.map((line) => `    ${line}\n`).join("")}\n`);
 }

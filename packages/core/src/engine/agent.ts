@@ -6,11 +6,13 @@ import type { Json, JsonObject } from "../model/json.js";
 import type { REMOVE } from "../model/reconcile.js";
 import type { RetryPolicy } from "../model/run.js";
 import type { Executor } from "../ports/executor.js";
+import type { SettledRun } from "../model/run-view.js";
 import type { Emit, SendDelta } from "./frames.js";
+import type { Transaction } from "./transaction.js";
 
 /** Without a schema: any JSON. */
-export type AnyJson = z.ZodType<Json, Json>;
-export type AnyValues = z.ZodType<JsonObject, JsonObject>;
+export type AnyJson = z.ZodType<Json, unknown>;
+export type AnyValues = z.ZodType<JsonObject, Record<string, unknown>>;
 
 export interface AgentContext<Input, Values, Config> {
   readonly input: Input;
@@ -68,6 +70,14 @@ export interface AgentDefinition<
   readonly whenBusy?: "reject" | "enqueue";
   /** Of stateless runs. */
   readonly onCompletion?: "keep" | "delete";
+  /**
+   * Write the host's own rows in the transaction that settles the run: they are committed with its outcome, or not at
+   * all. Called for every outcome of a run that was active, only where this agent is registered; not for runs that settle
+   * while they wait for their turn or are deleted with their thread. Await storage calls only (`tx.host`, starts with
+   * `{ tx }`). May be called again when the transaction is. If it throws, its rows are rolled back and the run fails with
+   * `SETTLE_HOOK_FAILED`.
+   */
+  onSettle?(tx: Transaction, settled: SettledRun): Promise<void> | void;
   /** Where attempts run. Default: inline, in this process. */
   readonly executor?: Executor;
 }

@@ -18,6 +18,7 @@ import type { DeltaFrame } from "../model/event.js";
 import type { AttemptRef, NewCheckpoint, NewEvent, Outcome } from "../model/intents/intent.js";
 import { byteLength, copyJson, parseJson } from "../model/json.js";
 import type { Json, JsonObject } from "../model/json.js";
+import { whyFutile } from "../model/intents/tend-run.js";
 import { backoff, mayRetry } from "../model/retry.js";
 import type { RunError, RunPolicy, RunRecord } from "../model/run.js";
 import { storedReason } from "../model/run-view.js";
@@ -30,12 +31,14 @@ import type { ChangedValues } from "./attempt-values.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { runErrorOf } from "./run-error.js";
 import { persist } from "./persist.js";
+import { settleWithHook } from "./settle-with-hook.js";
 
 /** Why the signal aborted. */
 type Stop = "cancel" | "timeout" | "deadline" | "lease_lost" | "shutdown";
 type Ending =
   | { readonly type: "returned"; readonly result: AttemptResult }
   | { readonly type: "threw"; readonly error: unknown }
+  | { readonly type: "futile"; readonly error: RunError }
   | { readonly type: "abandoned" };
 
 export class AttemptDriver {
@@ -163,12 +166,20 @@ export class AttemptDriver {
     const abandoned = new Promise<Ending>((resolve) => {
       this.#abandon = () => resolve({ type: "abandoned" });
     });
-    const returned = this.#execute().then(
-      (result): Ending => ({ type: "returned", result }),
-      (error: unknown): Ending => ({ type: "threw", error }),
-    );
+    const returned = this.#run();
     this.#startTimers();
     return { ended: Promise.race([returned, abandoned]), returned };
+  }
+
+  /** A run that was handed over only to be ended is not begun. */
+  async #run(): Promise<Ending> {
+    const error = this.run.cancelRequestedAt === null ? whyFutile(this.run, this.#core.clock.now()) : canceledError;
+    if (error !== undefined) return { type: "futile", error };
+    try {
+      return { type: "returned", result: await this.#execute() };
+    } catch (thrown) {
+      return { type: "threw", error: thrown };
+    }
   }
 
   #startTimers(): void {
@@ -313,13 +324,14 @@ export class AttemptDriver {
 
   async #write(ending: Ending, events: readonly NewEvent[]): Promise<void> {
     if (ending.type === "abandoned" && this.#stop === "shutdown") return this.#release("shutdown", events, 0);
+    if (ending.type === "futile") return this.#giveUp(ending.error, events);
     const verdict = this.#judge(ending);
     if (verdict.type === "succeeded") return this.#settleSucceeded(verdict, events);
     await this.#fail(verdict.error, verdict.final, events);
   }
 
   /** Succeeded, or failed and why. A stop that was announced counts, whatever the code made of it. */
-  #judge(ending: Ending): Verdict {
+  #judge(ending: Exclude<Ending, { type: "futile" }>): Verdict {
     if (this.#stop === "timeout" || this.#stop === "deadline") {
       return { type: "failed", error: runErrorOf(this.#abort.signal.reason), final: this.#stop === "deadline" };
     }
@@ -347,6 +359,10 @@ export class AttemptDriver {
     return { type: "succeeded", output, changed };
   }
 
+  async #giveUp(error: RunError, events: readonly NewEvent[]): Promise<void> {
+    await this.#settle({ status: "failed", error, counts: "none" }, events);
+  }
+
   async #settleSucceeded(
     { output, changed }: Extract<Verdict, { type: "succeeded" }>,
     events: readonly NewEvent[],
@@ -372,11 +388,13 @@ export class AttemptDriver {
     await this.#settle({ status: "failed", error, counts: "failure" }, events);
   }
 
-  #settle(outcome: Outcome, events: readonly NewEvent[], checkpoint?: NewCheckpoint): Promise<RunRecord> {
+  async #settle(outcome: Outcome, events: readonly NewEvent[], checkpoint?: NewCheckpoint): Promise<RunRecord> {
     const finalCheckpointId = this.#core.random.id("chk");
     const intent = { kind: "settle_run", attempt: this.#ref, outcome, events, finalCheckpointId } as const;
     const full = checkpoint === undefined ? intent : { ...intent, checkpoint };
-    return persist(this.#core, () => this.#core.committer.commit<"settle_run">(full));
+    const { onSettle } = this.#agent.definition;
+    if (onSettle === undefined) return persist(this.#core, () => this.#core.committer.commit<"settle_run">(full));
+    return settleWithHook(this.#core, this.#agent.definition, full);
   }
 
   async #release(why: "retry" | "shutdown", events: readonly NewEvent[], delay: number, error?: RunError): Promise<void> {
@@ -386,6 +404,9 @@ export class AttemptDriver {
     await persist(this.#core, () => this.#core.committer.commit<"release_run">(full));
   }
 }
+
+/** Never stored: a run whose cancel was requested settles as canceled. */
+const canceledError: RunError = { code: "RUN_CANCELED", message: "The run was canceled before this attempt." };
 
 type Verdict =
   | { readonly type: "succeeded"; readonly output: string; readonly changed: ChangedValues | undefined }

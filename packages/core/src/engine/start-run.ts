@@ -101,6 +101,7 @@ function newRun(
     policy: policyText(core.settings, agent, options),
     priority: checkPriority(options.priority),
     delay: options.delay === undefined ? 0 : requireDuration("delay", options.delay),
+    settleHook: definition.onSettle !== undefined,
     deadline: deadlineOf(core.settings, definition, options),
   };
 }

@@ -131,6 +131,8 @@ export interface RunRecord {
   readonly graceUntil: number | null;
   readonly deadlineAt: number | null;
   readonly idempotencyKey: string | null;
+  /** Its agent has a settle hook: only an attempt, where that agent is, may settle the run once it is active. */
+  readonly settleHook: boolean;
   /** The thread's head when the run was activated: what a rollback goes back to. */
   readonly baseCheckpointId: string | null;
   /** The newest checkpoint that this run wrote, else the base. A stateless run's own values. */

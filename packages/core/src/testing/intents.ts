@@ -33,6 +33,7 @@ export function acceptRun(options: AcceptOptions = {}): AcceptRun {
       config: null,
       metadata: "{}",
       priority: 0,
+      settleHook: false,
       delay: 0,
       deadline: null,
       ...given,

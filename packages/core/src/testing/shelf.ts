@@ -108,6 +108,7 @@ export function runRecord(given: Partial<RunRecord> = {}): RunRecord {
     error: null,
     cancelReason: null,
     priority: 0,
+    settleHook: false,
     active: threadId === null,
     queuePosition: null,
     availableAt: noon,

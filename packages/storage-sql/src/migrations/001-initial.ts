@@ -84,6 +84,7 @@ function runsTable({ schema }: QueryBuilder, { keyText }: SqlDialect): Compilabl
     .addColumn("base_checkpoint_id", keyText)
     .addColumn("head_checkpoint_id", keyText)
     .addColumn("idempotency_key", keyText)
+    .addColumn("settle_hook", "smallint", (column) => column.notNull())
     .addColumn("policy", "text", (column) => column.notNull())
     .addColumn("metadata", "text", (column) => column.notNull())
     .addColumn("cancel_reason", "text")

@@ -120,6 +120,14 @@ function pendingQueries(db: QueryBuilder, dialect: SqlDialect) {
         .select(["id as runId", "thread_id as threadId", sql<number>`deadline_at`.as("at")])
         .where("deadline_at", "is not", null)
         .where("deadline_at", "<=", timeOf(dialect, param))
+        // Claimable with a settle hook: its next attempt ends it, nobody else can.
+        .where(({ eb, or }) =>
+          or([
+            eb("settle_hook", "=", sql.lit(0 as const)),
+            eb("active", "=", sql.lit(0 as const)),
+            eb("available_at", ">", eb.ref("deadline_at").$castTo<number>()),
+          ]),
+        )
         .orderBy("deadline_at")
         .orderBy("id")
         .limit(paramLimit(param, ({ limit }) => limit)),

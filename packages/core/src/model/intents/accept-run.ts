@@ -97,6 +97,7 @@ function newRun(uow: UnitOfWork, intent: AcceptRun): RunRecord {
     error: null,
     cancelReason: null,
     priority: run.priority,
+    settleHook: run.settleHook,
     active: run.threadId === null,
     queuePosition: null,
     availableAt: uow.now + run.delay,

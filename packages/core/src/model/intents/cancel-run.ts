@@ -3,17 +3,19 @@ import type { RunPolicy, RunRecord } from "../run.js";
 import { isSettled } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import type { Canceled, CancelRun, DeleteRun } from "./intent.js";
+import { handOver, leftToAttempt } from "./settle-hook.js";
 import { settle } from "./settle.js";
 
 export function cancelRun(uow: UnitOfWork, intent: CancelRun): Canceled {
   const run = requireRun(uow, intent.runId);
   if (isSettled(run.status)) return { run, outcome: "late" };
-  if (run.status === "pending") {
+  if (run.status === "pending" && !leftToAttempt(run)) {
     const { reason, finalCheckpointId } = intent;
     const outcome = { status: "canceled", reason } as const;
     return { run: settle(uow, run, { outcome, finalCheckpointId }), outcome: "settled" };
   }
-  return { run: requestCancel(uow, run, intent), outcome: "requested" };
+  const requested = requestCancel(uow, run, intent);
+  return { run: run.status === "pending" ? handOver(uow, requested) : requested, outcome: "requested" };
 }
 
 /** The first request counts: a second one neither changes the reason nor prolongs the grace. */

@@ -20,6 +20,8 @@ export function claim(uow: UnitOfWork, run: RunRecord, claimer: Claimer): RunRec
     attempt: run.attempt + 1,
     worker: claimer.worker,
     leaseUntil: uow.now + claimer.lease,
+    // A canceled run is claimed only to be ended: that may take as long as the lease.
+    graceUntil: run.cancelRequestedAt === null ? null : uow.now + claimer.lease,
     startedAt: run.startedAt ?? uow.now,
   };
   const payload = JSON.stringify({ agent: run.agent });

@@ -6,6 +6,7 @@ import type { UnitOfWork } from "../unit-of-work.js";
 import { requireHeld } from "./attempt.js";
 import { appendEvents } from "./event-log.js";
 import type { Outcome, RecordProgress, ReleaseRun, SettleRun } from "./intent.js";
+import { leftToAttempt } from "./settle-hook.js";
 import { settle } from "./settle.js";
 import { threadOf } from "./thread-mutex.js";
 import { writeCheckpoint } from "./write-checkpoint.js";
@@ -30,10 +31,12 @@ export function releaseRun(uow: UnitOfWork, intent: ReleaseRun): RunRecord {
   const run = requireHeld(uow, intent.attempt);
   const { events, finalCheckpointId, error } = intent;
   const canceled = requestedCancel(run);
-  if (canceled !== undefined) return settle(uow, run, { outcome: canceled, events, finalCheckpointId });
+  if (canceled !== undefined && !leftToAttempt(run)) {
+    return settle(uow, run, { outcome: canceled, events, finalCheckpointId });
+  }
   const failures = run.failures + (intent.why === "retry" ? 1 : 0);
   const emitted = appendEvents(uow, run, events);
-  return giveBack(uow, { ...emitted, failures }, uow.now + intent.delay, { why: intent.why, error });
+  return giveBack(uow, { ...emitted, failures }, uow.now + (canceled === undefined ? intent.delay : 0), { why: intent.why, error });
 }
 
 /** A cancel that was accepted takes effect, whatever the agent did meanwhile. */

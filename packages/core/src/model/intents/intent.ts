@@ -68,7 +68,7 @@ export interface AcceptRun {
 
 export type NewRun = Pick<
   RunRecord,
-  "id" | "threadId" | "agent" | "lineageId" | "parentRunId" | "input" | "config" | "metadata" | "policy" | "priority"
+  "id" | "threadId" | "agent" | "lineageId" | "parentRunId" | "input" | "config" | "metadata" | "policy" | "priority" | "settleHook"
 > & {
   /** ms after acceptance; 0 = at once. */
   readonly delay: number;
@@ -146,7 +146,10 @@ export interface ReleaseRun {
   readonly finalCheckpointId: string;
 }
 
-/** Cancel: a waiting run settles at once; a running one gets its signal and a grace period. */
+/**
+ * Cancel: a waiting run settles at once; a running one gets its signal and a grace period. A waiting run that is active
+ * and has a settle hook is handed to the next attempt instead, which ends as canceled.
+ */
 export interface CancelRun {
   readonly kind: "cancel_run";
   readonly runId: string;

@@ -7,6 +7,8 @@
  * | running                         | its lease is lost          | goes on later, or fails at the limit  |
  * | pending                         | its deadline has passed    | settles as failed                     |
  * | delayed, in a thread            | due                        | takes the thread, or joins its queue  |
+ *
+ * Where an attempt must settle the run (`settle-hook.ts`), it goes on at once instead, and that attempt ends it.
  */
 
 import { maySurviveCrash } from "../retry.js";
@@ -14,6 +16,7 @@ import { isSettled, type RunError, type RunPolicy, type RunRecord } from "../run
 import type { UnitOfWork } from "../unit-of-work.js";
 import { giveBack, requestedCancel } from "./drive-attempt.js";
 import type { Outcome, TendRun } from "./intent.js";
+import { handOver, leftToAttempt } from "./settle-hook.js";
 import { settle } from "./settle.js";
 import { activate, enqueue, leaveQueue, threadOf } from "./thread-mutex.js";
 
@@ -28,6 +31,7 @@ function tendRunning(uow: UnitOfWork, run: RunRecord, intent: TendRun): RunRecor
   const graceIsOver = run.graceUntil !== null && run.graceUntil <= uow.now;
   if (!lost && !graceIsOver) return undefined;
   const { finalCheckpointId } = intent;
+  if (leftToAttempt(run)) return giveBack(uow, { ...run, crashes: run.crashes + 1 }, uow.now, { why: "crash" });
   const canceled = requestedCancel(run);
   if (canceled !== undefined) return settle(uow, run, { outcome: canceled, finalCheckpointId });
   const crashed = uow.putRun({ ...run, crashes: run.crashes + 1 });
@@ -40,6 +44,8 @@ function tendRunning(uow: UnitOfWork, run: RunRecord, intent: TendRun): RunRecor
 export function tendAt(run: RunRecord): number | null {
   if (isSettled(run.status)) return null;
   if (run.status === "running") return earlier(run.leaseUntil, run.graceUntil);
+  // It is claimable by then: nobody but its next attempt can do more.
+  if (leftToAttempt(run) && run.availableAt <= (run.deadlineAt ?? 0)) return null;
   return earlier(run.deadlineAt, isDelayed(run) ? run.availableAt : null);
 }
 
@@ -60,15 +66,22 @@ export function leaseIsLost(
 }
 
 function whyItCannotGoOn(uow: UnitOfWork, run: RunRecord): Outcome | undefined {
-  if (deadlinePassed(uow, run)) return deadlineExceeded(run);
+  const error = whyFutile(run, uow.now);
+  return error && failure(error);
+}
+
+/** Why another attempt would be of no use. */
+export function whyFutile(run: RunRecord, now: number): RunError | undefined {
+  if (run.deadlineAt !== null && run.deadlineAt <= now) return deadlineError(run);
   const { retry } = JSON.parse(run.policy) as RunPolicy;
-  if (maySurviveCrash(retry, run.crashes)) return undefined;
+  if (run.crashes === 0 || maySurviveCrash(retry, run.crashes)) return undefined;
   const message = `The run lost its worker ${run.crashes} times, which is its limit.`;
-  return failure({ code: "CRASH_LIMIT", message, details: { crashes: run.crashes } });
+  return { code: "CRASH_LIMIT", message, details: { crashes: run.crashes } };
 }
 
 function tendPending(uow: UnitOfWork, run: RunRecord, intent: TendRun): RunRecord | undefined {
   const { finalCheckpointId } = intent;
+  if (deadlinePassed(uow, run) && leftToAttempt(run)) return handOver(uow, run);
   if (deadlinePassed(uow, run)) return settle(uow, run, { outcome: deadlineExceeded(run), finalCheckpointId });
   if (isDelayed(run) && run.availableAt <= uow.now) return fallDue(uow, run);
   return undefined;
@@ -92,8 +105,12 @@ function deadlinePassed(uow: UnitOfWork, run: RunRecord): boolean {
 }
 
 function deadlineExceeded(run: RunRecord): Outcome {
+  return failure(deadlineError(run));
+}
+
+function deadlineError(run: RunRecord): RunError {
   const message = "The run's deadline passed before it was done.";
-  return failure({ code: "DEADLINE_EXCEEDED", message, details: { deadlineAt: run.deadlineAt } });
+  return { code: "DEADLINE_EXCEEDED", message, details: { deadlineAt: run.deadlineAt } };
 }
 
 function failure(error: RunError): Outcome {

@@ -116,7 +116,10 @@ export class Scheduler {
       else if (timer.at < at) [at, due] = [timer.at, [timer]];
       else if (timer.at === at) due.push(timer);
     }
-    if (due.length === 0 || at > limit) return false;
+    if (at > limit) {
+      this.#time = limit;
+      return false;
+    }
     this.#time = at;
     for (const timer of due) {
       this.#timers.delete(timer);

@@ -30,8 +30,8 @@ export interface World {
   readonly database: SimulatedDatabase;
   readonly misfortune: Misfortune;
   readonly nextId: (prefix: IdPrefix) => string;
-  /** Runs of which an attempt hangs until it is canceled. */
-  readonly hanging: Map<string, number>;
+  /** Attempts that hang until they are canceled. */
+  readonly hanging: Set<{ readonly runId: string; readonly process: Process }>;
 }
 
 /** An engine that lives, and its process. */
@@ -96,15 +96,16 @@ export class SimWorker {
     this.#world.recorder.note({ type: "worker_ended", worker: life.name, how: "crashed" });
   }
 
-  /** Close the engine in good order. */
-  async close(grace: number): Promise<void> {
+  /** Close the engine in good order. Answers whether it came to that: it may crash on the way. */
+  async close(grace: number): Promise<boolean> {
     const life = this.life;
-    if (life === undefined) return;
+    if (life === undefined) return false;
     life.isOpen = false;
     await Promise.race([life.engine.close({ grace }), life.process.died]);
-    if (life.process.isDead) return;
+    if (life.process.isDead) return false;
     life.process.kill();
     this.#world.recorder.note({ type: "worker_ended", worker: life.name, how: "closed" });
+    return true;
   }
 
   #create(): Life {
@@ -152,12 +153,9 @@ export class SimWorker {
     const observer = {
       note: recorder.note.bind(recorder),
       hangs(runId: string): () => void {
-        hanging.set(runId, (hanging.get(runId) ?? 0) + 1);
-        return () => {
-          const left = (hanging.get(runId) ?? 1) - 1;
-          if (left > 0) hanging.set(runId, left);
-          else hanging.delete(runId);
-        };
+        const entry = { runId, process: life.process };
+        hanging.add(entry);
+        return () => void hanging.delete(entry);
       },
       runs(): () => void {
         life.attempts++;

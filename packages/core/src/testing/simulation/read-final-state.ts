@@ -1,0 +1,104 @@
+/** What a storage holds, in the form in which the checker wants it. Values are read through an engine, as users read them. */
+
+import { createEngine } from "../../create-engine.js";
+import type { Engine } from "../../engine/engine.js";
+import type { Run } from "../../model/run-view.js";
+import type { Clock } from "../../ports/clock.js";
+import type { Storage } from "../../ports/storage.js";
+import { checkInvariants, readStorage } from "../check-invariants.js";
+import type { StorageSnapshot } from "../check-invariants.js";
+import type { FinalCheckpoint, FinalLog, FinalRun, FinalState, FinalThread, SeenOutcome } from "./history.js";
+import { fieldOf, seenEvent } from "./read-stream.js";
+import { codeOf, seenValues } from "./scripted-agent.js";
+
+export interface FinalOptions {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  /** What was found wrong on the way. */
+  readonly faults: readonly string[];
+  readonly earlier: StorageSnapshot | undefined;
+}
+
+export async function readFinalState({ storage, clock, faults, earlier }: FinalOptions): Promise<FinalState> {
+  const found = [...faults];
+  const note = (where: string, error: unknown): void => void found.push(`${where}: ${codeOf(error)}`);
+  await storage.open({ clock });
+  const snapshot = await readStorage(storage);
+  await checkInvariants(storage, earlier).catch((error: unknown) => note("the records", error));
+  const engine = createEngine({ storage, clock });
+  await engine.start();
+  const threads: FinalThread[] = [];
+  for (const id of snapshot.threads.keys()) {
+    await readThread(engine, id, snapshot, note).then((thread) => threads.push(thread), (error: unknown) => note(`thread ${id}`, error));
+  }
+  const runs: FinalRun[] = [];
+  for (const id of snapshot.runs.keys()) {
+    await readRun(engine, id, snapshot).then((run) => runs.push(run), (error: unknown) => note(`run ${id}`, error));
+  }
+  await engine.close();
+  return { runs, threads, logs: readLogs(snapshot), faults: found };
+}
+
+async function readThread(
+  engine: Engine,
+  id: string,
+  snapshot: StorageSnapshot,
+  note: (where: string, error: unknown) => void,
+): Promise<FinalThread> {
+  const record = snapshot.threads.get(id);
+  const thread = await engine.threads.get(id);
+  const values = seenValues(await thread.values());
+  const checkpoints: FinalCheckpoint[] = [];
+  for (const { id: checkpoint, runId, kind, attempt } of await thread.history({ limit: 100 })) {
+    const at = await thread.valuesAt(checkpoint).catch((error: unknown) => note(`checkpoint ${checkpoint} of thread ${id}`, error));
+    checkpoints.unshift({ id: checkpoint, runId: runId ?? null, kind, attempt, values: seenValues(at ?? {}) });
+  }
+  return { id, activeRunId: record?.activeRunId ?? null, lastSeq: record?.lastSeq ?? 0, values, checkpoints };
+}
+
+async function readRun(engine: Engine, id: string, snapshot: StorageSnapshot): Promise<FinalRun> {
+  const run = await (await engine.runs.get(id)).info();
+  const n = fieldOf(run.input, "n");
+  const { attempt, failures, crashes, status } = run;
+  return {
+    id,
+    n: typeof n === "number" ? n : 0,
+    threadId: run.threadId ?? null,
+    status,
+    attempt,
+    failures,
+    crashes,
+    availableAt: snapshot.runs.get(id)?.availableAt ?? 0,
+    createdAt: Number(run.createdAt),
+    outcome: outcomeOf(run),
+  };
+}
+
+function outcomeOf(run: Run): SeenOutcome | null {
+  switch (run.status) {
+    case "succeeded": {
+      const token = fieldOf(run.output, "token");
+      return { status: run.status, token: typeof token === "string" ? token : null, reason: null };
+    }
+    case "failed":
+      return { status: run.status, token: null, reason: run.error.code };
+    case "canceled":
+      return { status: run.status, token: null, reason: run.reason.kind };
+    case "interrupted":
+      return { status: run.status, token: null, reason: null };
+    default:
+      return null;
+  }
+}
+
+function readLogs({ events }: StorageSnapshot): FinalLog[] {
+  return [...events].map(([stream, log]) => {
+    const id = stream.slice(2);
+    const owner = stream.startsWith("t:") ? { threadId: id, runId: null } : { threadId: null, runId: id };
+    return { ...owner, events: log.map((event) => seenEvent({ ...event, payload: parsed(event.payload) }, event.createdAt)) };
+  });
+}
+
+function parsed(payload: string | null): unknown {
+  return payload === null ? null : JSON.parse(payload);
+}

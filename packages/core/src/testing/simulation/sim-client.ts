@@ -1,0 +1,251 @@
+/** A client: takes its steps one after the other, on whichever worker lives. Readers and waiters go on beside them. */
+
+import type { Engine } from "../../engine/engine.js";
+import type { RunHandle, RunOutcome } from "../../engine/run-handle.js";
+import type { AnyStartOptions } from "../../engine/start-run.js";
+import { call } from "./call.js";
+import type { Caller } from "./call.js";
+import type { Answer, AnswerValue, Command, SeenOutcome, StartCommand } from "./history.js";
+import type { ClientPlan, ReadingPlan, StartPlan, Step } from "./plan.js";
+import { fieldOf, readStream } from "./read-stream.js";
+import type { Scheduler } from "./scheduler.js";
+import { seenValues } from "./scripted-agent.js";
+import type { Life, SimWorker } from "./sim-worker.js";
+
+/** What all clients know together. */
+export interface Shared {
+  readonly scheduler: Scheduler;
+  readonly workers: readonly SimWorker[];
+  /** Runs that were accepted, oldest first. */
+  readonly runIds: string[];
+  /** The newest event that anybody saw, by thread. */
+  readonly newest: Map<string, number>;
+  /** Ends the readers of streams that do not end by themselves. */
+  readonly stop: AbortSignal;
+}
+
+const done: AnswerValue = { kind: "done" };
+
+export class SimClient {
+  readonly #caller: Caller;
+  readonly #plan: ClientPlan;
+  readonly #shared: Shared;
+  #turn = 0;
+
+  constructor(caller: Caller, plan: ClientPlan, shared: Shared) {
+    this.#caller = caller;
+    this.#plan = plan;
+    this.#shared = shared;
+  }
+
+  async run(): Promise<void> {
+    for (const step of this.#plan.steps) {
+      if (step.do === "think") await this.#shared.scheduler.sleep(step.ms);
+      else await this.#take(step, await this.#connect());
+    }
+  }
+
+  /** Its worker's engine, or the next one's, as soon as there is one. */
+  async #connect(): Promise<Life> {
+    const { workers, scheduler } = this.#shared;
+    for (;;) {
+      for (let next = 0; next < workers.length; next++) {
+        const life = workers[(this.#plan.worker + this.#turn + next) % workers.length]?.life;
+        if (life !== undefined) return life;
+      }
+      await scheduler.sleep(100);
+    }
+  }
+
+  async #take(step: Exclude<Step, { do: "think" }>, life: Life): Promise<void> {
+    const { engine } = life;
+    switch (step.do) {
+      case "create":
+        return this.#create(step, life);
+      case "copy":
+        return this.#thread(life, { kind: "copy_thread", from: step.from, to: step.to }, async () => {
+          await (await engine.threads.get(step.from)).copy({ id: step.to });
+        });
+      case "delete_thread":
+        return this.#thread(life, { kind: "delete_thread", threadId: step.thread }, async () => {
+          await (await engine.threads.get(step.thread)).delete();
+        });
+      case "start":
+        return this.#start([step.start], life);
+      case "start_many":
+        return this.#start(step.starts, life);
+      case "values":
+        return this.#values(step.thread, life);
+      case "read_thread":
+        return this.#readThread(step.thread, step.reading, life);
+      default:
+        return this.#takeWithRun(step, life);
+    }
+  }
+
+  async #thread(life: Life, command: Command, carryOut: () => Promise<void>): Promise<void> {
+    await this.#call(life, command, async () => {
+      await carryOut();
+      return done;
+    });
+  }
+
+  #create({ thread, orGet, token }: Extract<Step, { do: "create" }>, life: Life): Promise<void> {
+    const values = token === null ? {} : { values: { log: [token], count: 1 } };
+    return this.#thread(life, { kind: "create_thread", threadId: thread, orGet, token }, async () => {
+      const { threads } = life.engine;
+      await (orGet ? threads.getOrCreate(thread, values) : threads.create({ id: thread, ...values }));
+    });
+  }
+
+  async #values(threadId: string, life: Life): Promise<void> {
+    await this.#call(life, { kind: "values", threadId }, async () => {
+      const thread = await life.engine.threads.get(threadId);
+      return { kind: "values", values: seenValues(await thread.values()) };
+    });
+  }
+
+  async #start(starts: readonly StartPlan[], life: Life): Promise<void> {
+    const command: Command = { kind: "start", starts: starts.map(startCommand) };
+    const answer = await this.#call(life, command, async () => {
+      const runs = await startRuns(life.engine, starts);
+      const runIds = runs.map(({ id }) => id);
+      // Waits from the start on: whatever settles the run, whoever started it hears of it.
+      for (const run of runs) void this.#wait(run, life);
+      return { kind: "started", runIds };
+    });
+    if (answer.type !== "ok" || answer.value.kind !== "started") return;
+    for (const id of answer.value.runIds) if (!this.#shared.runIds.includes(id)) this.#shared.runIds.push(id);
+  }
+
+  async #takeWithRun(step: Extract<Step, { run: number }>, life: Life): Promise<void> {
+    const { runIds } = this.#shared;
+    const runId = runIds[Math.max(Math.ceil(step.run * runIds.length) - 1, 0)];
+    if (runId === undefined) return;
+    const { engine } = life;
+    switch (step.do) {
+      case "cancel":
+        await this.#call(life, { kind: "cancel", runId, wait: step.wait }, async () => {
+          const grace = step.grace === null ? {} : { grace: step.grace };
+          const { outcome } = await engine.runs.cancel(runId, { wait: step.wait, ...grace });
+          return { kind: "canceled", outcome };
+        });
+        return;
+      case "delete_run":
+        return this.#thread(life, { kind: "delete_run", runId }, () => engine.runs.delete(runId));
+      case "wait": {
+        const waited = this.#call(life, { kind: "wait", runId }, async () => {
+          const run = await engine.runs.get(runId);
+          return { kind: "outcome", outcome: seenOutcome(await run.settled()) };
+        });
+        if (!step.background) await Promise.race([waited, this.#shared.scheduler.sleep(60_000)]);
+        return;
+      }
+      case "read_run":
+        return this.#readRun(runId, step.reading, life);
+    }
+  }
+
+  #wait(run: RunHandle, life: Life): Promise<Answer> {
+    return this.#call(life, { kind: "wait", runId: run.id }, async () => ({
+      kind: "outcome",
+      outcome: seenOutcome(await run.settled()),
+    }));
+  }
+
+  #readRun(runId: string, reading: ReadingPlan, life: Life): void {
+    // A run's own numbers are not known beforehand: from the stream's first event, or from where the run begins.
+    const after = reading.after === null ? null : 0;
+    const command: Command = { kind: "read_run", runId, after, frames: reading.frames };
+    void this.#call(life, command, async (number) => {
+      const run = await life.engine.runs.get(runId);
+      const frames = run.events({ signal: this.#shared.stop, ...(after === null ? {} : { after }) });
+      return readStream(frames, reading, life.process, this.#shared.stop, (frame) => this.#frame(number, frame));
+    });
+  }
+
+  #readThread(threadId: string, reading: ReadingPlan, life: Life): void {
+    const known = this.#shared.newest.get(threadId) ?? 0;
+    const after = reading.after === null ? null : Math.floor(reading.after * known);
+    const command: Command = { kind: "read_thread", threadId, after, frames: reading.frames };
+    void this.#call(life, command, async (number) => {
+      const thread = await life.engine.threads.get(threadId);
+      const frames = thread.events({ signal: this.#shared.stop, ...(after === null ? {} : { after }) });
+      return readStream(frames, reading, life.process, this.#shared.stop, (frame) => {
+        if (frame.kind === "event") this.#shared.newest.set(threadId, Math.max(this.#shared.newest.get(threadId) ?? 0, frame.seq));
+        this.#frame(number, frame);
+      });
+    });
+  }
+
+  #frame(number: number, frame: Parameters<Parameters<typeof readStream>[4]>[0]): void {
+    this.#caller.recorder.note({ type: "frame", call: number, frame });
+  }
+
+  async #call(life: Life, command: Command, carryOut: (call: number) => Promise<AnswerValue>): Promise<Answer> {
+    const answer = await call(this.#caller, life, command, carryOut);
+    // A worker that does not answer well is left for another.
+    if (answer.type === "unknown" || answer.type === "lost") this.#turn++;
+    return answer;
+  }
+}
+
+async function startRuns(engine: Engine, starts: readonly StartPlan[]): Promise<readonly RunHandle[]> {
+  const [first] = starts;
+  if (first === undefined) return [];
+  if (starts.length > 1) {
+    return engine.runs.startMany(
+      starts.map((start) => ({
+        agent: { name: start.agent },
+        input: inputOf(start),
+        options: optionsOf(start),
+        ...(start.thread === null ? {} : { threadId: start.thread }),
+      })),
+    );
+  }
+  const { agent, thread } = first;
+  if (thread === null) return [await engine.runs.start({ name: agent }, inputOf(first), optionsOf(first))];
+  if (first.createThread) {
+    // No look at the thread first, as it need not be there.
+    return engine.runs.startMany([{ agent: { name: agent }, input: inputOf(first), options: optionsOf(first), threadId: thread }]);
+  }
+  return [await (await engine.threads.get(thread)).start({ name: agent }, inputOf(first), optionsOf(first))];
+}
+
+function inputOf({ n, script }: StartPlan): object {
+  return { n, script };
+}
+
+function optionsOf(start: StartPlan): AnyStartOptions {
+  const { delay, key, priority, deadline, attemptTimeout, maxFailures, maxCrashes, thread } = start;
+  return {
+    priority,
+    retry: { maxFailures, maxCrashes, delay: 100, factor: 2, jitter: "full" },
+    ...(delay > 0 && { delay }),
+    ...(key !== null && { idempotencyKey: key }),
+    ...(deadline !== null && { deadline }),
+    ...(attemptTimeout !== null && { attemptTimeout }),
+    ...(start.ephemeral && { onCompletion: "delete" as const }),
+    ...(thread !== null && { whenBusy: start.whenBusy, ifNotExists: start.createThread ? ("create" as const) : ("reject" as const) }),
+  };
+}
+
+function startCommand(start: StartPlan): StartCommand {
+  const { n, agent, thread, whenBusy, createThread, delay, key, maxFailures, maxCrashes, ephemeral } = start;
+  return { n, agent, threadId: thread, whenBusy, createThread, delay, key, maxFailures, maxCrashes, ephemeral };
+}
+
+export function seenOutcome(outcome: RunOutcome): SeenOutcome {
+  switch (outcome.status) {
+    case "succeeded": {
+      const token = fieldOf(outcome.output, "token");
+      return { status: outcome.status, token: typeof token === "string" ? token : null, reason: null };
+    }
+    case "failed":
+      return { status: outcome.status, token: null, reason: outcome.error.code };
+    case "canceled":
+      return { status: outcome.status, token: null, reason: outcome.reason.kind };
+    case "interrupted":
+      return { status: outcome.status, token: null, reason: null };
+  }
+}

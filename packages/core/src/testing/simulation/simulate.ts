@@ -1,0 +1,219 @@
+/**
+ * One simulation, from a plan to a verdict: several engines, several clients and whatever goes wrong, in one thread and
+ * virtual time. Afterwards the faults stop, and all that was accepted must come to its end.
+ */
+
+import { createHash } from "node:crypto";
+import { MemoryDatabase, MemoryStorage } from "../../adapters/memory-storage.js";
+import type { Storage } from "../../ports/storage.js";
+import type { StorageSnapshot } from "../check-invariants.js";
+import { checkInvariants } from "../check-invariants.js";
+import { BadLuck } from "./bad-luck.js";
+import { call } from "./call.js";
+import type { Caller } from "./call.js";
+import { checkHistory } from "./check-history.js";
+import type { Violation } from "./check-history.js";
+import { Dice } from "./dice.js";
+import type { History } from "./history.js";
+import type { Plan } from "./plan.js";
+import { readFinalState } from "./read-final-state.js";
+import { Recorder } from "./recorder.js";
+import { Scheduler } from "./scheduler.js";
+import { codeOf } from "./scripted-agent.js";
+import { SimClient } from "./sim-client.js";
+import type { Shared } from "./sim-client.js";
+import { SimWorker, slotFiller } from "./sim-worker.js";
+import type { Life, SimulatedDatabase, World } from "./sim-worker.js";
+
+export interface SimulationOptions {
+  /** What the workers share. Default: a memory database. */
+  readonly database?: () => SimulatedDatabase;
+}
+
+export interface SimulationResult {
+  readonly plan: Plan;
+  readonly history: History;
+  /** What was promised and not kept; empty: all is well. */
+  readonly violations: readonly Violation[];
+  /** Of the whole history: two simulations with the same hash went the same way. */
+  readonly hash: string;
+}
+
+export async function simulate(plan: Plan, options: SimulationOptions = {}): Promise<SimulationResult> {
+  const history = await new Simulation(plan, (options.database ?? memoryDatabase)()).run();
+  const hash = createHash("sha256").update(JSON.stringify(history)).digest("hex").slice(0, 16);
+  return { plan, history, violations: checkHistory(history), hash };
+}
+
+function memoryDatabase(): SimulatedDatabase {
+  const database = new MemoryDatabase();
+  return { connect: () => new MemoryStorage(database) };
+}
+
+/** Virtual ms until the faults stop, whatever is left to do. */
+const longestTrouble = 600_000;
+const mostSteps = 100_000;
+/** Rounds of this many virtual ms in which everything has to settle once the faults are over. */
+const roundLength = 5_000;
+const rounds = 60;
+/** After so many rounds an hour passes at once: the clock may have been set back by one while something waited for it. */
+const roundsPerHour = 16;
+const hour = 3_660_000;
+
+class Simulation {
+  readonly #plan: Plan;
+  readonly #scheduler: Scheduler;
+  readonly #recorder: Recorder;
+  readonly #luck: BadLuck;
+  readonly #workers: readonly SimWorker[];
+  readonly #inspector: Storage;
+  readonly #stop = new AbortController();
+  readonly #open = new Set<number>();
+  readonly #hanging: World["hanging"] = new Set();
+  readonly #faults: string[] = [];
+  readonly #looks: Dice;
+  readonly #shared: Shared;
+  #snapshot: StorageSnapshot | undefined;
+
+  constructor(plan: Plan, database: SimulatedDatabase) {
+    this.#plan = plan;
+    this.#scheduler = new Scheduler(new Dice(plan.seed, "schedule"), plan.scheduling);
+    this.#recorder = new Recorder(this.#scheduler);
+    this.#luck = new BadLuck(plan.faults, this.#scheduler, this.#recorder);
+    this.#inspector = database.connect();
+    this.#looks = new Dice(plan.seed, "looks");
+    const world = this.#world(database);
+    this.#workers = plan.workers.map((worker, index) => new SimWorker(world, index, worker));
+    this.#luck.befall(this.#workers);
+    const { signal: stop } = this.#stop;
+    this.#shared = { scheduler: this.#scheduler, workers: this.#workers, runIds: [], newest: new Map(), stop };
+  }
+
+  async run(): Promise<History> {
+    await this.#inspector.open({ clock: this.#clock });
+    for (const worker of this.#workers) void worker.start();
+    let working = this.#plan.clients.length;
+    this.#plan.clients.forEach((client, index) => {
+      const done = new SimClient(this.#caller(`c${index}`), client, this.#shared).run();
+      void done.catch((error: unknown) => this.#fault("a client", error)).then(() => working--);
+    });
+    const isDone = (): boolean => working === 0;
+    while (!(await this.#runFor(isDone, this.#looks.between(500, 20_000))) && this.#scheduler.time < longestTrouble) {
+      if (this.#isRestless) break;
+      await this.#look();
+    }
+    await this.#settle(isDone);
+    return { entries: this.#recorder.entries, final: await this.#final() };
+  }
+
+  #world(database: SimulatedDatabase): World {
+    const counters = new Map<string, number>();
+    return {
+      plan: this.#plan,
+      scheduler: this.#scheduler,
+      recorder: this.#recorder,
+      database,
+      misfortune: this.#luck,
+      hanging: this.#hanging,
+      nextId: (prefix) => {
+        const count = (counters.get(prefix) ?? 0) + 1;
+        counters.set(prefix, count);
+        return `${prefix}_${String(count).padStart(4, "0")}`;
+      },
+    };
+  }
+
+  get #clock() {
+    const scheduler = this.#scheduler;
+    return {
+      now: () => scheduler.wall,
+      turn: () => Promise.resolve(),
+      setTimer: (delay: number, fire: () => void) => scheduler.setTimer(undefined, delay, fire),
+    };
+  }
+
+  #caller(name: string): Caller {
+    return { name, recorder: this.#recorder, open: this.#open };
+  }
+
+  #runFor(isDone: () => boolean, ms: number): Promise<boolean> {
+    return this.#scheduler.run(isDone, { time: this.#scheduler.time + ms, steps: mostSteps });
+  }
+
+  /** The records in between: nobody ever sees half of anything. */
+  async #look(): Promise<void> {
+    if (this.#faults.length > 0) return;
+    try {
+      this.#snapshot = await checkInvariants(this.#inspector, this.#snapshot);
+    } catch (error) {
+      this.#fault(`the records at ${this.#scheduler.time} ms`, error);
+    }
+  }
+
+  #fault(where: string, error: unknown): void {
+    this.#faults.push(`${where}: ${codeOf(error)}`);
+  }
+
+  /** The faults are over, every worker lives: what was accepted settles, who waits is told, no slot is lost. */
+  async #settle(clientsAreDone: () => boolean): Promise<void> {
+    this.#luck.end();
+    for (const worker of this.#workers) worker.process?.resume();
+    this.#recorder.note({ type: "faults_over" });
+    for (let round = 1; round <= rounds && !this.#isRestless; round++) {
+      await this.#runFor(() => false, roundLength);
+      await this.#look();
+      if (round % roundsPerHour === 0) this.#scheduler.jump(hour);
+      if (clientsAreDone() && (await this.#isSettled())) break;
+      this.#cancelHanging();
+    }
+    await this.#fillSlots();
+    this.#stop.abort();
+    await this.#runFor(() => this.#open.size === 0, roundLength);
+  }
+
+  /** Something chases its own tail. */
+  get #isRestless(): boolean {
+    return this.#scheduler.steps > mostSteps;
+  }
+
+  async #isSettled(): Promise<boolean> {
+    const unsettled = await this.#inspector.runs.count({ status: ["pending", "running"] });
+    const isQuiet = this.#workers.every(({ life }) => life === undefined || life.attempts === 0);
+    return unsettled === 0 && isQuiet && this.#hanging.size === 0;
+  }
+
+  /** As an operator would who sees that an agent hangs. */
+  #cancelHanging(): void {
+    for (const { runId, process } of [...this.#hanging]) {
+      if (process.isDead) continue;
+      const life = this.#workers.find((worker) => worker.life !== undefined)?.life;
+      if (life !== undefined) void this.#cancel(runId, life);
+    }
+  }
+
+  async #cancel(runId: string, life: Life): Promise<void> {
+    await call(this.#caller("operator"), life, { kind: "cancel", runId, wait: false }, async () => {
+      const { outcome } = await life.engine.runs.cancel(runId);
+      return { kind: "canceled", outcome };
+    });
+  }
+
+  async #fillSlots(): Promise<void> {
+    for (const { life, plan } of this.#workers) {
+      if (life === undefined) continue;
+      const slots = plan.concurrency;
+      void call(this.#caller("operator"), life, { kind: "fill_slots", slots }, async () => {
+        const agent = { name: `${slotFiller} ${life.name}` };
+        const starts = Array.from({ length: slots }, () => ({ agent, input: {} }));
+        const runs = await life.engine.runs.startMany(starts);
+        await Promise.all(runs.map((run) => run.result()));
+        return { kind: "done" };
+      });
+    }
+    await this.#runFor(() => false, roundLength * 3);
+  }
+
+  async #final(): Promise<History["final"]> {
+    return readFinalState({ storage: this.#inspector, clock: this.#clock, faults: this.#faults, earlier: this.#snapshot });
+  }
+}

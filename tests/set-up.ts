@@ -88,9 +88,13 @@ export async function failure(work: () => unknown): Promise<unknown> {
   throw new Error("it was not refused");
 }
 
-/** Whether the promise is still open. */
+/** Whether the promise is still open, after a turn of the loop. */
 export async function isPending(promise: Promise<unknown>): Promise<boolean> {
-  const open = Symbol("open");
+  let pending = true;
+  const close = (): void => {
+    pending = false;
+  };
+  promise.then(close, close);
   await new Promise((resolve) => setImmediate(resolve));
-  return (await Promise.race([promise.catch(() => {}), Promise.resolve(open)])) === open;
+  return pending;
 }

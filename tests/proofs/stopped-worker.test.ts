@@ -4,6 +4,7 @@
  */
 
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createEngine } from "@heddle/core";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import { expect, test } from "vitest";
@@ -37,9 +38,15 @@ test(`${stops} workers stopped past their lease: taken over, late writes refused
   for (let count = 1; count <= stops; count++) {
     const worker = await startWorker(path);
     worker.on((message) => message.type === "refused" && refused.push(message.kind));
+    // While it starts, the other one may be quicker at claiming what it accepts.
+    await sleep(100);
     const thread = await engine.threads.create();
     const input = count % 2 === 0 ? "asleep" : "blocking";
-    const running = worker.next("running");
+    const running = within(
+      5 * seconds,
+      worker.next("running"),
+      "the run was not claimed by the worker that started it",
+    );
     worker.send({ type: "start", agent: "stopped", threadId: thread.id, input });
     const { runId, at } = await running;
     const takenOver = other.next("running", (message) => message.runId === runId);

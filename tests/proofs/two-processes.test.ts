@@ -46,9 +46,9 @@ test(`a cancel crosses: ${samples} samples, p99 within ${crossing.p99} ms`, { ti
   const progress = startProgress("cancel crosses", samples);
   const times: number[] = [];
   for (let count = 1; count <= samples; count++) {
-    const running = here.next("running");
-    here.send({ type: "start", agent: "waiter", threadId: null, input: null });
-    const { runId } = await running;
+    const runId = await startWaiter(here, there);
+    // Not in step with the other's polls.
+    await sleep(60 * Math.random());
     const [canceling, aborted] = [there.next("canceling"), here.next("aborted")];
     there.send({ type: "cancel", runId });
     const { at, code } = await aborted;
@@ -111,7 +111,8 @@ test(`${kills} kills: the other process goes on within a second`, { timeout: 5 *
   const times: number[] = [];
   for (let count = 1; count <= kills; count++) {
     const victim = await startWorker(path);
-    const ids = await startWaiters(victim, 5);
+    const ids = [];
+    while (ids.length < 5) ids.push(await startWaiter(victim, survivor));
     const takenOver = Promise.all(ids.map((id) => survivor.next("running", ({ runId }) => runId === id)));
     // Its last commit drew the other's attention: that must have passed.
     await sleep(200 + 1_000 * Math.random());
@@ -156,14 +157,21 @@ async function startWorker(path: string, settings: object = {}): Promise<Worker>
   return worker;
 }
 
-async function startWaiters(worker: Worker, count: number): Promise<readonly string[]> {
-  const ids: string[] = [];
-  for (let index = 0; index < count; index++) {
-    const running = worker.next("running");
+/** A run that `worker` holds. The other may be quicker at claiming what this one accepted: then again. */
+async function startWaiter(worker: Worker, other: Worker): Promise<string> {
+  for (;;) {
+    const holders = new Map<string, Worker>();
+    const undo = [worker, other].map((one) =>
+      one.on((message) => message.type === "running" && holders.set(message.runId, one)),
+    );
+    const started = worker.next("started");
     worker.send({ type: "start", agent: "waiter", threadId: null, input: null });
-    ids.push((await running).runId);
+    const { runId } = await started;
+    while (!holders.has(runId)) await sleep(1);
+    for (const stop of undo) stop();
+    if (holders.get(runId) === worker) return runId;
+    await cancelIn(other, runId);
   }
-  return ids;
 }
 
 async function cancelIn(worker: Worker, runId: string): Promise<void> {

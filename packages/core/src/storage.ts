@@ -28,6 +28,7 @@ export type {
 } from "./model/unit-of-work.js";
 export type { Clock } from "./ports/clock.js";
 export type {
+  ChainBodies,
   CheckpointChain,
   CheckpointReader,
   DueQuery,

@@ -7,7 +7,7 @@ import { CommitMarkers } from "./commit-marker.js";
 import { loadStatements, type LoadStatements } from "./load-statements.js";
 import { postgresDialect } from "./postgres-dialect.js";
 import { SchemaNames } from "./schema-names.js";
-import { bound, Statements, type Bound, type Statement } from "./statement.js";
+import { bound, Statements, type Bound } from "./statement.js";
 import { writeStatements, type WriteStatements } from "./write-statements.js";
 
 export interface Database {
@@ -22,6 +22,8 @@ export interface Database {
   /** Begin a transaction that does not wait long for others, nor keeps others waiting. */
   begin(limits: TransactionLimits): readonly Bound[];
   readonly commit: Bound;
+  /** Goes before reads by keys, in their flight, whose statements are one transaction. */
+  readonly planByKeys: Bound;
   readonly lockWait: number;
   /** Epoch ms by the engine's clock, where that is a test's; `null`: the server's clock counts. */
   now(): number | null;
@@ -61,6 +63,7 @@ export function createDatabase({ clients, schema, prepare, lockWait, now }: Data
     writes: writeStatements(names, statements),
     markers: new CommitMarkers(clients, names, statements, lockWait),
     begin: beginning(statements),
+    planByKeys: bound(statements.fixed(setting(planning))),
     commit: bound(statements.fixed("commit")),
     lockWait,
     now,
@@ -68,23 +71,26 @@ export function createDatabase({ clients, schema, prepare, lockWait, now }: Data
 }
 
 /**
- * Local to the transaction: behind a pooler the session is somebody else's next.
- *
- * Our statements find rows by keys, a few at a time, whatever their parameters are. So one plan for all parameters is
- * kept (planning takes longer than running), and since it may be made while the tables are empty, it must not be a scan
- * of the whole table, nor be thought expensive enough to be compiled.
+ * How our statements are planned. They find rows by keys, a few at a time, whatever their parameters are. So one plan for
+ * all parameters is kept (planning takes longer than running); and since it may be made while the tables are empty and
+ * must do when they are large, rows are only ever looked up one by one in an index.
  */
-const settings = {
-  lock_timeout: "$1",
-  idle_in_transaction_session_timeout: "$2",
+const planning = {
   plan_cache_mode: "'force_generic_plan'",
   enable_seqscan: "'off'",
+  enable_hashjoin: "'off'",
+  enable_mergejoin: "'off'",
   jit: "'off'",
 };
 
+/** All settings are local to a transaction: behind a pooler the session is somebody else's next. */
+function setting(values: Readonly<Record<string, string>>): string {
+  return `select ${Object.entries(values).map(([name, value]) => `set_config('${name}', ${value}, true)`).join(", ")}`;
+}
+
 function beginning(statements: Statements): Database["begin"] {
   const begin = bound(statements.fixed("begin isolation level read committed read write"));
-  const calls = Object.entries(settings).map(([name, value]) => `set_config('${name}', ${value}, true)`);
-  const set: Statement = statements.fixed(`select ${calls.join(", ")}`);
+  const limits = { lock_timeout: "$1", idle_in_transaction_session_timeout: "$2" };
+  const set = statements.fixed(setting({ ...limits, ...planning }));
   return ({ lockTimeout }) => [begin, bound(set, lockTimeout, idleTimeout)];
 }

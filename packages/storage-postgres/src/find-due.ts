@@ -7,10 +7,11 @@ import { bound } from "./statement.js";
 
 /** All questions of a poll in one round trip, the time among them. */
 export async function findDue(database: Database, read: Read, query: DueQuery): Promise<DueWork> {
-  const { queries, statements, loads } = database;
+  const { queries, statements, loads, planByKeys } = database;
   // `null` stands for the server's clock: see `SqlDialect.now`.
   const params = { ...query, now: database.now() as number };
-  const [leases, pending, lost, delays, deadlines, time] = await read([
+  const [, leases, pending, lost, delays, deadlines, time] = await read([
+    planByKeys,
     statements.of(queries.leases, params),
     statements.of(queries.pending(query.agents.length), params),
     statements.of(queries.lostLeases(query.deadWorkers.length), params),

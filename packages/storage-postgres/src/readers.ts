@@ -23,8 +23,8 @@ export class Reader {
   }
 
   async all<Params, R>(pick: (queries: Database["queries"]) => Template<Params, R>, params: Params): Promise<R[]> {
-    const { statements, queries } = this.#opened();
-    const [rows] = await this.#read([statements.of(pick(queries), params)]);
+    const { statements, queries, planByKeys } = this.#opened();
+    const [, rows] = await this.#read([planByKeys, statements.of(pick(queries), params)]);
     return rows as unknown as R[];
   }
 

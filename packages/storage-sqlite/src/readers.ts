@@ -4,6 +4,7 @@ import type { CheckpointChain, CheckpointReader, EventReader, RunReader, ThreadR
 import type { RunRow, ThreadRow } from "@heddle/storage-sql";
 import { checkpointChain, toEvent, toRun, toThread } from "@heddle/storage-sql";
 import type { CompiledQuery } from "kysely";
+import { chainBodies } from "./chain-bodies.js";
 import { listQueries, queries } from "./queries.js";
 import type { Statements } from "./statements.js";
 
@@ -31,6 +32,7 @@ export function checkpointReader(read: Read): CheckpointReader {
   return {
     get: (id) => read((statements) => statements.get(queries.checkpoint, { id })),
     chain: (id, since) => read((statements) => chainOf(statements, id, since)),
+    bodies: (id, since) => read((statements) => chainBodies(statements, id, since)),
     history: (id, limit) => read((statements) => statements.all(queries.history, { id, limit })),
   };
 }

@@ -11,6 +11,7 @@ export class Statements {
   readonly #database: BetterSqlite3.Database;
   readonly #templates = new Map<Template<never, unknown>, Statement>();
   readonly #texts = new Map<string, Statement>();
+  readonly #columns = new Map<string, Statement>();
 
   constructor(database: BetterSqlite3.Database) {
     this.#database = database;
@@ -27,6 +28,13 @@ export class Statements {
   /** The number of rows that were written. */
   run<Params>(template: Template<Params, unknown>, params: Params): number {
     return this.#prepared(template).run(template.bind(params)).changes;
+  }
+
+  /** The first column of what one of our fixed texts finds. */
+  column(sql: string, params: object): unknown[] {
+    const statement = this.#columns.get(sql) ?? this.#prepare(sql).pluck();
+    this.#columns.set(sql, statement);
+    return statement.all(params);
   }
 
   /** A statement by its text, least recently used ones forgotten. */

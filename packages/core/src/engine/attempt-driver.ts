@@ -21,6 +21,7 @@ import type { Json, JsonObject } from "../model/json.js";
 import { whyFutile } from "../model/intents/tend-run.js";
 import { backoff, mayRetry } from "../model/retry.js";
 import type { RunError, RunPolicy, RunRecord } from "../model/run.js";
+import { storedPolicy } from "../model/run.js";
 import { storedReason } from "../model/run-view.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Attempt, AttemptResult, AttemptSession } from "../ports/executor.js";
@@ -30,7 +31,7 @@ import { AttemptValues } from "./attempt-values.js";
 import type { ChangedValues } from "./attempt-values.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { runErrorOf } from "./run-error.js";
-import { persist } from "./persist.js";
+import { persist, persistOnce } from "./persist.js";
 import { settleWithHook } from "./settle-with-hook.js";
 
 /** Why the signal aborted. */
@@ -66,7 +67,7 @@ export class AttemptDriver {
     this.run = run;
     this.#core = core;
     this.#agent = agent;
-    this.#policy = JSON.parse(run.policy) as RunPolicy;
+    this.#policy = storedPolicy(run);
     this.#ref = { runId: run.id, threadId: run.threadId, lineageId: run.lineageId, attempt: run.attempt };
     this.#lastSeq = run.lastSeq;
     this.#outbox = new Outbox(
@@ -99,7 +100,8 @@ export class AttemptDriver {
 
   /** The run's record changed, by whoever's commit. */
   observe(run: RunRecord): void {
-    if (this.#ending) return;
+    // A transaction's effects are told late: by then the run that it accepted may have been claimed.
+    if (this.#ending || run.attempt < this.run.attempt) return;
     if (run.attempt !== this.run.attempt || run.status !== "running") this.#overtaken(run);
     else if (run.cancelRequestedAt !== null) this.#cancel(run);
   }
@@ -200,6 +202,7 @@ export class AttemptDriver {
 
   async #load(): Promise<Attempt> {
     const { run } = this;
+    parseJson(run.policy, "policy");
     const { definition } = this.#agent;
     const { values: cache, settings } = this.#core;
     this.#values = await persist(this.#core, () => AttemptValues.load(cache, this.#agent, run, settings.limits.values));
@@ -282,7 +285,7 @@ export class AttemptDriver {
 
   async #commitHeld(intent: Parameters<Core["committer"]["commit"]>[0] & { kind: "record_progress" }): Promise<void> {
     try {
-      const { lastSeq } = await persist(this.#core, () => this.#core.committer.commit<"record_progress">(intent));
+      const { lastSeq } = await persistOnce(this.#core, () => this.#core.committer.commit<"record_progress">(intent));
       this.#lastSeq = lastSeq;
     } catch (error) {
       if (HeddleError.is(error, "LEASE_LOST")) this.loseLease();
@@ -316,6 +319,8 @@ export class AttemptDriver {
   #lostAtTheEnd(): void {
     this.#stopWith("lease_lost", leaseLost(this.#ref));
     this.#core.lifecycle.emit("lease_lost", { runId: this.run.id, attempt: this.run.attempt });
+    // Perhaps it is our own settle that settled the run, and only its answer was lost.
+    this.#core.catchUp();
   }
 
   #clearTimers(): void {

@@ -48,6 +48,10 @@ export interface Core {
   tell(effects: readonly Effect[]): void;
   acceptAndLaunch(intent: AcceptRun): Promise<Accepted>;
   cancel(run: Pick<RunRecord, "id" | "threadId">, reason: CancelReason, grace?: number): Promise<Canceled>;
+  /** The commits of others, or one of ours whose answer was lost: see what became of our runs, waiters and readers. */
+  catchUp(): void;
+  /** Is it too late to write anything? */
+  givesUp(): boolean;
   /** Report a failure in the background. */
   report(error: unknown, during: string): void;
 }

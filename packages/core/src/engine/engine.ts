@@ -57,6 +57,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
   readonly #teller: Teller;
   #state: State = "new";
   #storageIsOpen = false;
+  #givesUp = false;
   #starting: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -184,7 +185,11 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     cancel();
     await this.#dispatcher.claimsOver();
     for (const driver of this.#dispatcher.drivers) driver.shutDown();
+    // What cannot be handed back until then is taken over by others anyway.
+    cancel = clock.setTimer(this.settings.lease, () => (this.#givesUp = true), "work");
     await this.#dispatcher.drain();
+    cancel();
+    this.#givesUp = true;
   }
 
   async #closeExecutors(): Promise<void> {
@@ -207,7 +212,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
       agents,
       agentNames: options.work === false ? [] : [...agents.keys()],
       worker: random.id("wrk"),
-      committer: new Committer(storage as Storage, clock, tell),
+      committer: new Committer(storage as Storage, clock, tell, () => this.#watchman.suspect()),
       hub: new FrameHub(),
       tracker: new RunTracker(storage.runs),
       lifecycle,
@@ -216,6 +221,8 @@ export class Engine<Host = unknown> implements AsyncDisposable {
       requireOpen: (inTransaction) => this.#requireOpen(inTransaction),
       acceptAndLaunch: (intent) => this.#acceptAndLaunch(intent),
       cancel: (run, reason, grace) => this.#cancel(run, reason, grace),
+      catchUp: () => this.#watchman.hint(),
+      givesUp: () => this.#givesUp,
       report: (error, during) => lifecycle.report(error, during),
     };
   }

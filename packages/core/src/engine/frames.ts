@@ -56,7 +56,8 @@ export interface DeltaOptions {
 export interface EngineEvents {
   run_started: { readonly agent: string };
   run_retrying: {
-    readonly why: "retry" | "crash" | "shutdown";
+    /** `cancel`: its grace is over, and the next attempt calls the settle hook. */
+    readonly why: "retry" | "crash" | "shutdown" | "cancel";
     readonly error?: RunError;
     readonly failures: number;
     readonly crashes: number;

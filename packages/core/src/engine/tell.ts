@@ -23,8 +23,15 @@ export class Teller {
     this.#watchman = watchman;
   }
 
+  /** Never throws: what cannot be shown (a run whose stored input is broken) must not stop those who come after it. */
   tell(effects: readonly Effect[]): void {
-    for (const effect of effects) this.#tellOne(effect);
+    for (const effect of effects) {
+      try {
+        this.#tellOne(effect);
+      } catch (error) {
+        this.#core.report(error, "telling of a commit");
+      }
+    }
   }
 
   #tellOne(effect: Effect): void {

@@ -33,13 +33,17 @@ export async function runTransaction<Host, Result>(
   body: (tx: Transaction<Host>) => Promise<Result>,
 ): Promise<Result> {
   refuseInTransaction(core);
-  const { result, effects } = await core.storage.transaction(async (storageTx) => {
+  const transaction = core.storage.transaction(async (storageTx) => {
     const state = { core, tx: storageTx as StorageTransaction<Host>, open: true };
     try {
       return await scope.run(state, () => body({ host: state.tx.host, [inner]: state }));
     } finally {
       state.open = false;
     }
+  });
+  const { result, effects } = await transaction.catch((error: unknown) => {
+    if (isUnknownOutcome(error)) core.catchUp();
+    throw error;
   });
   core.tell(effects);
   return result;

@@ -39,7 +39,7 @@ export class Watchman {
   async open(): Promise<void> {
     this.#open = true;
     await this.#core.storage.work.announce(this.#core.worker);
-    this.#undo.push(this.#core.storage.work.watch(() => this.#hint()));
+    this.#undo.push(this.#core.storage.work.watch(() => this.hint()));
     await this.#look();
     this.#schedulePoll();
     this.#scheduleLives();
@@ -85,9 +85,15 @@ export class Watchman {
     this.look();
   }
 
-  #hint(): void {
+  /** Somebody else may have committed, or an answer of ours was lost. */
+  hint(): void {
     this.#hinted = true;
     this.look();
+  }
+
+  /** A commit of ours may have been done without an answer: the next look, a poll's at the latest, sees to its effects. */
+  suspect(): void {
+    this.#hinted = true;
   }
 
   /** Look now, or once more when a look is under way. */
@@ -114,12 +120,10 @@ export class Watchman {
   }
 
   async #look(): Promise<void> {
-    if (this.#hinted) {
-      this.#hinted = false;
-      await this.#catchUp();
-    }
+    if (this.#hinted) await this.#heed();
     const { due, deadWorkers } = await this.#due();
-    await Promise.all(due.tend.map((run) => this.#tend(run, deadWorkers)));
+    // One that cannot be tended must not keep the others from it.
+    await Promise.all(due.tend.map((run) => this.#tend(run, deadWorkers).catch((error: unknown) => this.#core.report(error, `tending run ${run.runId}`))));
     if (due.tend.length >= dueBatch) this.#lookAgain = true;
     if (due.claimable) this.#dispatcher.wake();
     if (due.nextAt !== null) this.expect(Math.max(due.nextAt, due.now + 1));
@@ -159,6 +163,17 @@ export class Watchman {
     });
   }
 
+  /** A hint counts until it was followed to the end: while the storage is away nobody gives another. */
+  async #heed(): Promise<void> {
+    this.#hinted = false;
+    try {
+      await this.#catchUp();
+    } catch (error) {
+      this.#hinted = true;
+      throw error;
+    }
+  }
+
   /** Another process may have committed: see what became of our runs, waiters and readers. */
   async #catchUp(): Promise<void> {
     const { storage, worker, tracker, hub } = this.#core;
@@ -194,7 +209,7 @@ export class Watchman {
       Math.max(settings.poll, lookAgainAfter ?? 0),
       () => {
         if (lookAgainAfter === undefined) this.look();
-        else this.#hint();
+        else this.hint();
         this.#sweep();
         if (this.#open) this.#schedulePoll();
       },

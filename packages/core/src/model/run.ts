@@ -77,6 +77,16 @@ export interface RunPolicy {
   readonly cancelGrace: number;
 }
 
+/** Where the stored policy is unreadable, one that ends the run: what nobody can read must not hold its thread for ever. */
+export function storedPolicy(run: Pick<RunRecord, "policy">): RunPolicy {
+  try {
+    return JSON.parse(run.policy) as RunPolicy;
+  } catch {
+    const retry = { maxFailures: 1, maxCrashes: 1, delay: 0, factor: 1, maxDelay: 0, jitter: "none" } as const;
+    return { retry, cancelGrace: 0 };
+  }
+}
+
 /** How often a run may fail or crash, and how long it waits between. */
 export interface RetryPolicy {
   /** Attempts that may throw or time out before the run fails. 1 = no retry. */

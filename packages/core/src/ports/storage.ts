@@ -15,12 +15,12 @@
  * - Reads see every commit that resolved before they began.
  */
 
+import type { HeddleError } from "../errors.js";
 import type { CheckpointHead, CheckpointRecord } from "../model/checkpoint.js";
 import type { EventRecord } from "../model/event.js";
 import type { Effect, Intent, IntentKind, IntentValues } from "../model/intents/intent.js";
 import type { RunRecord, RunStatus } from "../model/run.js";
 import type { ThreadRecord, ThreadStatus } from "../model/thread.js";
-import type { HeddleError } from "../errors.js";
 import type { Clock } from "./clock.js";
 
 export type IntentResult =
@@ -118,6 +118,11 @@ export interface CheckpointReader {
    * where that is an ancestor, so that a cached state needs only what came after it. `undefined`: no such checkpoint.
    */
   chain(id: string, since?: string): Promise<CheckpointChain | undefined>;
+  /**
+   * What the links of that chain hold, for storages that can say it faster: thousands of links cost more than parsing
+   * what is in them. Absent: `chain` is used.
+   */
+  bodies?(id: string, since?: string): Promise<ChainBodies | undefined>;
   /** The checkpoint and its ancestors, newest first, at most `limit`. */
   history(id: string, limit: number): Promise<readonly CheckpointHead[]>;
 }
@@ -125,6 +130,18 @@ export interface CheckpointReader {
 export interface CheckpointChain {
   readonly links: readonly Pick<CheckpointRecord, "id" | "encoding" | "body" | "valuesBytes">[];
   /** True where the first link changes what `since` holds. A snapshot stands alone. */
+  readonly continuesSince: boolean;
+}
+
+/** What the links of a chain hold. */
+export interface ChainBodies {
+  /** Body of the snapshot that the deltas change; `null`: they change what `since` holds, or nothing. */
+  readonly snapshot: string | null;
+  /** Newest first: the order in which a walk up the tree finds them. */
+  readonly deltas: readonly string[];
+  /** Of the newest link that is not `same`. */
+  readonly valuesBytes: number | null;
+  /** As in a chain. */
   readonly continuesSince: boolean;
 }
 

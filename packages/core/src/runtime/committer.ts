@@ -27,15 +27,20 @@ export class Committer {
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #tell: (effects: readonly Effect[]) => void;
+  readonly #lost: () => void;
   readonly #stragglers = new Stragglers();
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
 
-  /** @param tell is called with the effects of each commit, before those who asked for it are answered */
-  constructor(storage: Storage, clock: Clock, tell: (effects: readonly Effect[]) => void) {
+  /**
+   * @param tell is called with the effects of each commit, before those who asked for it are answered
+   * @param lost is called when a commit may have been done and its effects are not known
+   */
+  constructor(storage: Storage, clock: Clock, tell: (effects: readonly Effect[]) => void, lost: () => void) {
     this.#storage = storage;
     this.#clock = clock;
     this.#tell = tell;
+    this.#lost = lost;
   }
 
   commit<Kind extends IntentKind>(intent: IntentOf<Kind>): Promise<IntentValues[Kind]> {
@@ -73,6 +78,7 @@ export class Committer {
     try {
       results = await this.#storage.commit(batch.map((waiting) => waiting.intent));
     } catch (error) {
+      if (isUnknownOutcome(error)) this.#lost();
       for (const waiting of batch) waiting.reject(asStorageError(error));
       return;
     }
@@ -94,6 +100,11 @@ export class Committer {
   #commitAside(waiting: Waiting): void {
     this.#stragglers.add(waiting.intent, () => this.#commitBatch([waiting]));
   }
+}
+
+/** The storage failed, and whether it had carried out what it was asked is not known. */
+export function isUnknownOutcome(error: unknown): boolean {
+  return HeddleError.is(error) && error.details["outcome"] === "unknown";
 }
 
 /** Storages throw typed errors; anything else is a fault that is at least named as one. */

@@ -7,10 +7,10 @@ import { HeddleError } from "../errors.js";
 import { snapshotIsDue } from "../model/checkpoint.js";
 import { applyDeltas } from "../model/delta.js";
 import type { NewCheckpoint } from "../model/intents/intent.js";
-import { byteLength, jsonBytes, parseJson } from "../model/json.js";
 import type { Json, JsonObject } from "../model/json.js";
+import { byteLength, jsonBytes, parseJson } from "../model/json.js";
 import type { Reconciled } from "../model/reconcile.js";
-import type { CheckpointChain, CheckpointReader } from "../ports/storage.js";
+import type { ChainBodies, CheckpointChain, CheckpointReader } from "../ports/storage.js";
 
 /** Values with what is needed to write the next checkpoint. */
 export interface StoredValues {
@@ -70,9 +70,18 @@ export class ValuesCache {
   async #read(checkpointId: string, line: string): Promise<StoredValues> {
     const since = this.#newestOf.get(line);
     const base = since === undefined ? undefined : this.#entries.get(since);
-    const chain = await this.#checkpoints.chain(checkpointId, base === undefined ? undefined : since);
+    const chain = await this.#chain(checkpointId, base === undefined ? undefined : since);
     if (chain === undefined) throw checkpointNotFound(checkpointId);
     return replay(chain, base ?? noValues, checkpointId);
+  }
+
+  async #chain(checkpointId: string, since: string | undefined): Promise<ParsedChain | undefined> {
+    if (this.#checkpoints.bodies === undefined) {
+      const chain = await this.#checkpoints.chain(checkpointId, since);
+      return chain && parseBodies(bodiesOf(chain), checkpointId);
+    }
+    const bodies = await this.#checkpoints.bodies(checkpointId, since);
+    return bodies && parseBodies(bodies, checkpointId);
   }
 
   #forget(checkpointId: string): void {
@@ -93,38 +102,64 @@ export function checkpointNotFound(checkpointId: string): HeddleError {
   });
 }
 
-function replay(chain: CheckpointChain, cached: StoredValues, checkpointId: string): StoredValues {
-  let start = chain.continuesSince ? cached : noValues;
-  const deltas: Json[] = [];
-  let { bytes, deltaBytes }: { bytes: number | null; deltaBytes: number } = start;
-  for (const link of chain.links) {
-    if (link.body === null) continue;
-    bytes = link.valuesBytes;
-    if (link.encoding === "snapshot") {
-      const body = parseJson(link.body, `checkpoint ${link.id}`);
-      start = { tree: body as JsonObject, bytes: link.valuesBytes ?? jsonBytes(body), deltaBytes: 0 };
-      deltas.length = 0;
-      deltaBytes = 0;
-    } else {
-      deltas.push(parseDelta(link.body, link.id));
-      deltaBytes += byteLength(link.body);
-    }
-  }
-  try {
-    const tree = deltas.length === 0 ? start.tree : applyDeltas(start.tree, deltas);
-    return { tree, bytes: bytes ?? jsonBytes(tree), deltaBytes };
-  } catch (error) {
-    const message = `Checkpoint "${checkpointId}" does not read back: a delta does not fit its parent.`;
-    throw new HeddleError("CORRUPT_DATA", message, { details: { checkpointId }, cause: error });
-  }
+interface ParsedChain {
+  readonly snapshot: JsonObject | undefined;
+  /** Oldest first. Not frozen: what they carry into the tree is frozen there, and the rest is thrown away. */
+  readonly deltas: readonly Json[];
+  readonly deltaBytes: number;
+  readonly valuesBytes: number | null;
+  readonly continuesSince: boolean;
 }
 
-/** Not frozen: what a delta carries into the tree is frozen when it is applied, and the rest is thrown away. */
-function parseDelta(text: string, checkpointId: string): Json {
+/** @internal What every storage can say, from what it does say. */
+export function bodiesOf({ links, continuesSince }: CheckpointChain): ChainBodies {
+  const changes = links.filter((link) => link.body !== null);
+  const snapshot = changes.findLast((link) => link.encoding === "snapshot");
+  const deltas = changes.slice(snapshot === undefined ? 0 : changes.indexOf(snapshot) + 1);
+  return {
+    snapshot: snapshot?.body ?? null,
+    deltas: deltas.map((link) => link.body as string).reverse(),
+    valuesBytes: changes.at(-1)?.valuesBytes ?? null,
+    continuesSince,
+  };
+}
+
+function parseBodies({ snapshot, deltas, ...rest }: ChainBodies, checkpointId: string): ParsedChain {
+  return {
+    ...rest,
+    snapshot: snapshot === null ? undefined : (parseJson(snapshot, "a snapshot") as JsonObject),
+    deltas: deltas.map((delta) => parseStored(delta, checkpointId)).reverse(),
+    deltaBytes: deltas.reduce((sum, delta) => sum + byteLength(delta), 0),
+  };
+}
+
+function parseStored(text: string, checkpointId: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {
     const message = `The delta of checkpoint "${checkpointId}" is not readable as JSON.`;
+    throw new HeddleError("CORRUPT_DATA", message, { details: { checkpointId }, cause });
+  }
+}
+
+function replay(chain: ParsedChain, since: StoredValues, checkpointId: string): StoredValues {
+  const { snapshot, deltas } = chain;
+  const base = chain.continuesSince ? since : noValues;
+  const tree = snapshot ?? base.tree;
+  if (deltas.length === 0) {
+    if (snapshot === undefined) return base;
+    return { tree, bytes: chain.valuesBytes ?? jsonBytes(tree), deltaBytes: 0 };
+  }
+  const changed = changedBy(deltas, tree, checkpointId);
+  const deltaBytes = chain.deltaBytes + (snapshot === undefined ? base.deltaBytes : 0);
+  return { tree: changed, bytes: chain.valuesBytes ?? jsonBytes(changed), deltaBytes };
+}
+
+function changedBy(deltas: readonly Json[], tree: JsonObject, checkpointId: string): JsonObject {
+  try {
+    return applyDeltas(tree, deltas);
+  } catch (cause) {
+    const message = `Checkpoint "${checkpointId}" does not read back: a delta does not fit its parent.`;
     throw new HeddleError("CORRUPT_DATA", message, { details: { checkpointId }, cause });
   }
 }

@@ -99,7 +99,7 @@ function checkFields(run: RunRecord): void {
   is((run.startedAt !== null) === run.attempt > 0, `startedAt is ${run.startedAt} at attempt ${run.attempt}`);
   is(run.failures + run.crashes <= run.attempt, "it failed more often than it was tried");
   is(run.status !== "canceled" || run.cancelReason !== null, "has no reason");
-  is(run.status !== "pending" || run.cancelRequestedAt === null, "a cancel is requested");
+  is(run.status !== "pending" || run.cancelRequestedAt === null || run.settleHook, "a cancel is requested");
   is((run.graceUntil !== null) === (run.cancelRequestedAt !== null), `graceUntil is ${run.graceUntil}`);
 }
 

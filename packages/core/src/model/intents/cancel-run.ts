@@ -1,6 +1,6 @@
 import { HeddleError } from "../../errors.js";
-import type { RunPolicy, RunRecord } from "../run.js";
-import { isSettled } from "../run.js";
+import type { RunRecord } from "../run.js";
+import { isSettled, storedPolicy } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import type { Canceled, CancelRun, DeleteRun } from "./intent.js";
 import { handOver, leftToAttempt } from "./settle-hook.js";
@@ -21,7 +21,7 @@ export function cancelRun(uow: UnitOfWork, intent: CancelRun): Canceled {
 /** The first request counts: a second one neither changes the reason nor prolongs the grace. */
 function requestCancel(uow: UnitOfWork, run: RunRecord, intent: CancelRun): RunRecord {
   if (run.cancelRequestedAt !== null) return run;
-  const grace = intent.grace ?? (JSON.parse(run.policy) as RunPolicy).cancelGrace;
+  const grace = intent.grace ?? storedPolicy(run).cancelGrace;
   const requested = uow.putRun({
     ...run,
     cancelRequestedAt: uow.now,

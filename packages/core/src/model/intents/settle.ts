@@ -4,8 +4,8 @@
  */
 
 import { succeededPayload, terminalEvents } from "../event.js";
-import type { RunMove, RunPolicy, RunRecord, SettledStatus } from "../run.js";
-import { nextStatus } from "../run.js";
+import type { RunMove, RunRecord, SettledStatus } from "../run.js";
+import { nextStatus, storedPolicy } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { appendEvents } from "./event-log.js";
 import type { NewCheckpoint, NewEvent, Outcome } from "./intent.js";
@@ -77,7 +77,7 @@ function leaveThread(uow: UnitOfWork, before: RunRecord, settled: RunRecord, sta
 function removeIfEphemeral(uow: UnitOfWork, run: RunRecord): void {
   if (run.threadId !== null) return;
   if (!run.policy.includes('"onCompletion":"delete"')) return;
-  const { onCompletion } = JSON.parse(run.policy) as RunPolicy;
+  const { onCompletion } = storedPolicy(run);
   if (onCompletion !== "delete") return;
   uow.remove({ type: "run", id: run.id, threadId: null, lineageId: run.lineageId });
   uow.tell({ type: "run_deleted", runId: run.id });

@@ -12,7 +12,7 @@
  */
 
 import { maySurviveCrash } from "../retry.js";
-import { isSettled, type RunError, type RunPolicy, type RunRecord } from "../run.js";
+import { isSettled, type RunError, type RunRecord, storedPolicy } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { giveBack, requestedCancel } from "./drive-attempt.js";
 import type { Outcome, TendRun } from "./intent.js";
@@ -31,13 +31,19 @@ function tendRunning(uow: UnitOfWork, run: RunRecord, intent: TendRun): RunRecor
   const graceIsOver = run.graceUntil !== null && run.graceUntil <= uow.now;
   if (!lost && !graceIsOver) return undefined;
   const { finalCheckpointId } = intent;
-  if (leftToAttempt(run)) return giveBack(uow, { ...run, crashes: run.crashes + 1 }, uow.now, { why: "crash" });
+  if (leftToAttempt(run)) return takeBack(uow, run, lost);
   const canceled = requestedCancel(run);
   if (canceled !== undefined) return settle(uow, run, { outcome: canceled, finalCheckpointId });
   const crashed = uow.putRun({ ...run, crashes: run.crashes + 1 });
   const failed = whyItCannotGoOn(uow, crashed);
   if (failed !== undefined) return settle(uow, crashed, { outcome: failed, finalCheckpointId });
   return giveBack(uow, crashed, uow.now, { why: "crash" });
+}
+
+/** Its next attempt will end it, or go on. */
+function takeBack(uow: UnitOfWork, run: RunRecord, lost: boolean): RunRecord {
+  const crashes = run.crashes + (lost ? 1 : 0);
+  return giveBack(uow, { ...run, crashes }, uow.now, { why: lost ? "crash" : "cancel" });
 }
 
 /** From when on `tend_run` changes the run, epoch ms, should its worker not die before; `null`: time changes nothing. */
@@ -73,7 +79,7 @@ function whyItCannotGoOn(uow: UnitOfWork, run: RunRecord): Outcome | undefined {
 /** Why another attempt would be of no use. */
 export function whyFutile(run: RunRecord, now: number): RunError | undefined {
   if (run.deadlineAt !== null && run.deadlineAt <= now) return deadlineError(run);
-  const { retry } = JSON.parse(run.policy) as RunPolicy;
+  const { retry } = storedPolicy(run);
   if (run.crashes === 0 || maySurviveCrash(retry, run.crashes)) return undefined;
   const message = `The run lost its worker ${run.crashes} times, which is its limit.`;
   return { code: "CRASH_LIMIT", message, details: { crashes: run.crashes } };
@@ -81,10 +87,14 @@ export function whyFutile(run: RunRecord, now: number): RunError | undefined {
 
 function tendPending(uow: UnitOfWork, run: RunRecord, intent: TendRun): RunRecord | undefined {
   const { finalCheckpointId } = intent;
-  if (deadlinePassed(uow, run) && leftToAttempt(run)) return handOver(uow, run);
+  if (deadlinePassed(uow, run) && leftToAttempt(run)) return isReady(uow, run) ? undefined : handOver(uow, run);
   if (deadlinePassed(uow, run)) return settle(uow, run, { outcome: deadlineExceeded(run), finalCheckpointId });
   if (isDelayed(run) && run.availableAt <= uow.now) return fallDue(uow, run);
   return undefined;
+}
+
+function isReady(uow: UnitOfWork, run: RunRecord): boolean {
+  return run.availableAt <= uow.now;
 }
 
 /** In a thread and waiting for its time, not for its turn. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { freshId, snapshot } from "../intents.js";
+import { freshId, snapshot, testPolicy } from "../intents.js";
 import { lease } from "../storage-driver.js";
 import { inGroup } from "./conformance-case.js";
 import { assertFields, json, refused, typesOf } from "./expect.js";
@@ -92,6 +92,36 @@ export const cancelCases = inGroup("run: cancel", {
     const released = await driver.start();
     await driver.cancel(released);
     assertFields(await driver.release(released, { why: "shutdown" }), { status: "canceled" });
+  },
+
+  async "a run with a settle hook is left to its next attempt"({ driver, clock }) {
+    const run = await driver.start({ threadId: freshId("thr"), settleHook: true, deadline: 30_000 });
+    await driver.release(run, { delay: 60_000 });
+    const canceled = await driver.cancel(run);
+    assert.equal(canceled.outcome, "requested");
+    assertFields(canceled.run, { status: "pending", availableAt: clock.now(), active: true });
+    await clock.advance(40_000);
+    assert.equal(await driver.tend(run), undefined);
+    assert.deepEqual((await driver.due()).tend, []);
+    const [claimed] = await driver.claim();
+    assert.ok(claimed);
+    assertFields(claimed, { id: run.id, status: "running", attempt: 2 });
+    assert.equal(await driver.tend(claimed), undefined);
+    assertFields(await driver.settle(claimed), { status: "canceled" });
+  },
+
+  async "a run with a settle hook that lost its worker goes on, whatever its limits say"({ driver, clock }) {
+    const retry = { ...testPolicy.retry, maxCrashes: 1 };
+    const run = await driver.start({ settleHook: true, policy: { retry } });
+    await clock.advance(lease);
+    assertFields({ ...(await driver.tend(run)) }, { status: "pending", crashes: 1 });
+  },
+
+  async "a run with a settle hook that waits for its turn settles at once"({ driver }) {
+    const threadId = freshId("thr");
+    await driver.start({ threadId });
+    const { run } = await driver.accept({ threadId, settleHook: true, whenBusy: "enqueue" });
+    assert.equal((await driver.cancel(run)).outcome, "settled");
   },
 
   async "once its grace is over, anyone settles the run"({ driver, clock }) {

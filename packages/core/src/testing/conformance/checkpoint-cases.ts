@@ -4,6 +4,7 @@ import type { NewCheckpoint } from "../../model/intents/intent.js";
 import type { Json, JsonObject } from "../../model/json.js";
 import type { RunRecord } from "../../model/run.js";
 import type { CheckpointChain } from "../../ports/storage.js";
+import { bodiesOf } from "../../runtime/values-cache.js";
 import { freshId, setKey, snapshot } from "../intents.js";
 import type { StorageDriver } from "../storage-driver.js";
 import { inGroup } from "./conformance-case.js";
@@ -90,6 +91,21 @@ export const checkpointCases = inGroup("checkpoint", {
     assert.deepEqual(chain && valuesOf(chain, { a: 1 }), { c: 3, d: 4 });
     const alone = await storage.checkpoints.chain(written[3]?.id as string, written[1]?.id);
     assert.deepEqual([alone && idsOf(alone.links), alone?.continuesSince], [[written[2]?.id, written[3]?.id], false]);
+  },
+
+  async "bodies, where the storage offers them, say what the chain says"({ driver, storage }) {
+    const run = await driver.start({ threadId: freshId("thr") });
+    const written = [setKey("a", 1), snapshot({ b: 2 }), setKey("c", "ü"), setKey("d", 4)];
+    await write(driver, run, written);
+    const last = (await driver.settle(run)).headCheckpointId as string;
+    const ids = [...idsOf(written), last, "chk_unknown"];
+    for (const id of ids) {
+      for (const since of [undefined, ...ids]) {
+        const chain = await storage.checkpoints.chain(id, since);
+        const bodies = await (storage.checkpoints.bodies?.(id, since) ?? (chain && bodiesOf(chain)));
+        assert.deepEqual(bodies, chain && bodiesOf(chain), `${id} since ${since}`);
+      }
+    }
   },
 
   async "history lists heads, newest first, at most the limit"({ driver, storage }) {

@@ -70,6 +70,7 @@ export class FaultyStorage implements Storage {
 
   async close(): Promise<void> {
     await this.#way();
+    this.#isOpen = false;
     await this.#options.inner.close();
   }
 
@@ -151,6 +152,7 @@ export class FaultyStorage implements Storage {
   async #before(fault: Fault | undefined): Promise<void> {
     const { process, misfortune } = this.#options;
     if (fault?.kind === "error_before") throw unavailable("the connection was refused");
+    if (fault?.kind === "error_unclear") throw unavailable("the connection broke", { outcome: "unknown" });
     if (fault?.kind === "delay") await process.sleep(fault.ms);
     if (fault?.kind !== "crash_before") return;
     misfortune.crash(process, fault);
@@ -159,7 +161,7 @@ export class FaultyStorage implements Storage {
 
   async #after(fault: Fault | undefined): Promise<void> {
     const { process, misfortune } = this.#options;
-    if (fault?.kind === "error_after") throw unavailable("the connection broke before the answer came");
+    if (fault?.kind === "error_after") throw unavailable("the connection broke before the answer came", { outcome: "unknown" });
     if (fault?.kind === "pause") process.pause(fault.ms);
     if (fault?.kind === "crash_after") misfortune.crash(process, fault);
     // Dead or paused: what is under way does not go on within this turn.
@@ -181,6 +183,6 @@ function isRepeatable(intents: readonly Intent[]): boolean {
   return intents.every(({ kind }) => repeatable.has(kind));
 }
 
-function unavailable(why: string): HeddleError {
-  return new HeddleError("STORAGE_UNAVAILABLE", `Simulated: ${why}.`);
+function unavailable(why: string, details: { readonly outcome?: "unknown" } = {}): HeddleError {
+  return new HeddleError("STORAGE_UNAVAILABLE", `Simulated: ${why}.`, { details });
 }

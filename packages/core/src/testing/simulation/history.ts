@@ -84,7 +84,7 @@ export type AnswerValue =
   | { readonly kind: "canceled"; readonly outcome: "canceled" | "requested" | "late" }
   | { readonly kind: "outcome"; readonly outcome: SeenOutcome }
   | { readonly kind: "values"; readonly values: SeenValues }
-  | { readonly kind: "stream_ended"; readonly why: "ended" | "left" | "stopped" };
+  | { readonly kind: "stream_ended"; readonly why: "ended" | "left" | "stopped" | "closed" };
 
 export interface SeenValues {
   readonly log: readonly string[];

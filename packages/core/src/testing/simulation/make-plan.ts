@@ -40,6 +40,7 @@ function makeWorkers(dice: Dice): WorkerPlan[] {
 
 const faultKinds: readonly FaultKind[] = [
   "error_before",
+  "error_unclear",
   "error_after",
   "delay",
   "duplicate",
@@ -163,7 +164,7 @@ class ClientMaker {
     return {
       after: this.#dice.pick([null, null, 0, this.#dice.fraction()]),
       frames: this.#dice.pick([null, null, null, 1, 5]),
-      pace: this.#dice.pick([0, 0, 0, 20, 500]),
+      pace: this.#dice.pick([0, 0, 0, 20, 60]),
     };
   }
 

@@ -41,7 +41,10 @@ export interface StorageStyle {
 }
 
 export type FaultKind =
+  /** Refused: nothing was done, and the error says so. */
   | "error_before"
+  /** The connection broke, and whether it was done is not known: it was not, or it was. */
+  | "error_unclear"
   | "error_after"
   | "delay"
   | "duplicate"

@@ -9,8 +9,7 @@ import { seenValues } from "./scripted-agent.js";
 export async function readStream(
   frames: AsyncIterable<ThreadFrame>,
   { frames: most, pace }: ReadingPlan,
-  process: Process,
-  stop: AbortSignal,
+  { process, stop, isOpen }: { readonly process: Process; readonly stop: AbortSignal; isOpen(): boolean },
   note: (frame: SeenFrame) => void,
 ): Promise<AnswerValue> {
   let count = 0;
@@ -20,7 +19,8 @@ export async function readStream(
     if (most !== null && count >= most) return { kind: "stream_ended", why: "left" };
     if (pace > 0) await process.sleep(pace);
   }
-  return { kind: "stream_ended", why: stop.aborted ? "stopped" : "ended" };
+  if (stop.aborted) return { kind: "stream_ended", why: "stopped" };
+  return { kind: "stream_ended", why: isOpen() ? "ended" : "closed" };
 }
 
 export function seenFrame(frame: ThreadFrame): SeenFrame {

@@ -5,7 +5,7 @@ import type { RunHandle, RunOutcome } from "../../engine/run-handle.js";
 import type { AnyStartOptions } from "../../engine/start-run.js";
 import { call } from "./call.js";
 import type { Caller } from "./call.js";
-import type { Answer, AnswerValue, Command, SeenOutcome, StartCommand } from "./history.js";
+import type { Answer, AnswerValue, Command, SeenFrame, SeenOutcome, StartCommand } from "./history.js";
 import type { ClientPlan, ReadingPlan, StartPlan, Step } from "./plan.js";
 import { fieldOf, readStream } from "./read-stream.js";
 import type { Scheduler } from "./scheduler.js";
@@ -160,25 +160,30 @@ export class SimClient {
     void this.#call(life, command, async (number) => {
       const run = await life.engine.runs.get(runId);
       const frames = run.events({ signal: this.#shared.stop, ...(after === null ? {} : { after }) });
-      return readStream(frames, reading, life.process, this.#shared.stop, (frame) => this.#frame(number, frame));
+      return readStream(frames, reading, this.#surroundings(life), (frame) => this.#frame(number, frame));
     });
   }
 
   #readThread(threadId: string, reading: ReadingPlan, life: Life): void {
-    const known = this.#shared.newest.get(threadId) ?? 0;
+    const { newest } = this.#shared;
+    const known = newest.get(threadId) ?? 0;
     const after = reading.after === null ? null : Math.floor(reading.after * known);
     const command: Command = { kind: "read_thread", threadId, after, frames: reading.frames };
     void this.#call(life, command, async (number) => {
       const thread = await life.engine.threads.get(threadId);
       const frames = thread.events({ signal: this.#shared.stop, ...(after === null ? {} : { after }) });
-      return readStream(frames, reading, life.process, this.#shared.stop, (frame) => {
-        if (frame.kind === "event") this.#shared.newest.set(threadId, Math.max(this.#shared.newest.get(threadId) ?? 0, frame.seq));
+      return readStream(frames, reading, this.#surroundings(life), (frame) => {
+        if (frame.kind === "event") newest.set(threadId, Math.max(newest.get(threadId) ?? 0, frame.seq));
         this.#frame(number, frame);
       });
     });
   }
 
-  #frame(number: number, frame: Parameters<Parameters<typeof readStream>[4]>[0]): void {
+  #surroundings(life: Life) {
+    return { process: life.process, stop: this.#shared.stop, isOpen: () => life.isOpen };
+  }
+
+  #frame(number: number, frame: SeenFrame): void {
     this.#caller.recorder.note({ type: "frame", call: number, frame });
   }
 

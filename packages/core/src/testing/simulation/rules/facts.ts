@@ -15,9 +15,9 @@ export interface Facts {
   /** Final logs of threads. */
   readonly threadLogs: ReadonlyMap<string, readonly FinalEvent[]>;
   readonly workers: ReadonlyMap<string, WorkerFacts>;
-  /** Where the faults were over. */
-  readonly calmFrom: number;
   readonly isFaultless: boolean;
+  /** The wall clock was set forward or back: its readings say nothing about an order. */
+  readonly clockJumped: boolean;
 }
 
 /** Places (`at`, `from`, `to`) are indexes in the history. */
@@ -90,13 +90,9 @@ export function gatherFacts(history: History): Facts {
     finalThreads: new Map(history.final.threads.map((thread) => [thread.id, thread])),
     threadLogs: new Map(history.final.logs.flatMap(({ threadId, events }) => (threadId === null ? [] : [[threadId, events]]))),
     workers: gatherWorkers(history.entries),
-    calmFrom: place(history.entries.findIndex(({ type }) => type === "faults_over")),
     isFaultless: !history.entries.some(({ type }) => type === "fault"),
+    clockJumped: history.entries.some((entry) => entry.type === "fault" && entry.kind === "jump"),
   };
-}
-
-function place(index: number): number {
-  return index < 0 ? Number.POSITIVE_INFINITY : index;
 }
 
 type Mutable<Of> = { -readonly [Key in keyof Of]: Of[Key] };
@@ -117,7 +113,7 @@ function gatherCalls(entries: readonly HistoryEntry[]): CallFacts[] {
 
 function gatherAttempts(entries: readonly HistoryEntry[]): AttemptFacts[] {
   const all: AttemptFacts[] = [];
-  const open = new Map<string, Mutable<AttemptFacts> & { writes: Mutable<WriteFacts>[] }>();
+  const open = new Map<string, Omit<Mutable<AttemptFacts>, "writes"> & { writes: Mutable<WriteFacts>[] }>();
   entries.forEach((entry, at) => {
     if (!("runId" in entry)) return;
     const name = `${entry.runId} ${entry.attempt}`;
@@ -170,22 +166,31 @@ function gatherRuns(
     runs.set(id, run);
     return run;
   };
-  for (const { command, answer, from, to } of calls) {
+  for (const { command, answer, to } of calls) {
     if (command.kind !== "start" || answer?.type !== "ok" || answer.value.kind !== "started") continue;
     answer.value.runIds.forEach((id, index) => {
       const start = command.starts[index];
       if (start === undefined) return;
-      const isNew = !runs.has(id);
       const run = known(id, start.n, start.threadId);
-      if (isNew) run.askedAt = from;
       run.acceptedAt = Math.min(run.acceptedAt ?? Number.POSITIVE_INFINITY, to ?? 0);
     });
   }
   for (const attempt of attempts) known(attempt.runId, attempt.n, attempt.threadId).attempts.push(attempt);
   for (const { id, n, threadId } of finalRuns.values()) known(id, n, threadId);
   for (const { events } of history.final.logs) for (const event of events) runs.get(event.runId)?.events.push(event);
-  for (const run of runs.values()) run.mayBeGoneFrom = goneFrom(run, calls, starts);
+  for (const run of runs.values()) {
+    run.askedAt = askedAt(run, calls);
+    run.mayBeGoneFrom = goneFrom(run, calls, starts);
+  }
   return runs;
+}
+
+/** The first command that may have started it: one that was lost may have done so, and a later one with its key only found it. */
+function askedAt({ n }: RunFacts, calls: readonly CallFacts[]): number {
+  const asked = calls.find(({ command, answer }) => {
+    return command.kind === "start" && answer?.type !== "refused" && command.starts.some((start) => start.n === n);
+  });
+  return asked?.from ?? 0;
 }
 
 /** Where somebody first asked for what removes the run, unless that was refused. */

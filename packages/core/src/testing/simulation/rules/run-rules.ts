@@ -93,6 +93,7 @@ export const runRules = {
   },
 
   *"no run starts before its time"(facts: Facts) {
+    if (facts.clockJumped) return;
     for (const run of facts.runs.values()) {
       const first = run.events.find(({ type }) => type === "run_started");
       const delay = facts.starts.get(run.n)?.delay ?? 0;

@@ -1,0 +1,107 @@
+/** What is promised of the logs: dense numbers, one run at a time, one end of each, and nothing lost or doubled. */
+
+import type { Rule } from "../check-history.js";
+import type { FinalEvent } from "../history.js";
+import { mayBeDeleted } from "./facts.js";
+import type { AttemptFacts, Facts, RunFacts, WriteFacts } from "./facts.js";
+
+/** Terminal event by status. */
+export const ends: Readonly<Record<string, string>> = {
+  succeeded: "run_succeeded",
+  failed: "run_failed",
+  canceled: "run_canceled",
+  interrupted: "run_interrupted",
+};
+const terminal = Object.values(ends);
+
+export function isEnd({ type }: { readonly type: string }): boolean {
+  return terminal.includes(type);
+}
+
+export const eventRules = {
+  *"exactly one terminal event, the last"({ runs }: Facts) {
+    for (const { id, final, events } of runs.values()) {
+      const found = events.filter(isEnd);
+      if (found.length > 1) yield `run ${id} ended ${found.length} times: ${found.map(({ seq, type }) => `${type} #${seq}`).join(", ")}`;
+      if (found[0] !== undefined && found[0] !== events.at(-1)) yield `run ${id} wrote ${events.at(-1)?.type} behind its ${found[0].type}`;
+      const expected = final === undefined ? undefined : ends[final.status];
+      if (expected !== undefined && found[0]?.type !== expected) yield `run ${id} is ${final?.status} and its log ends with ${found[0]?.type ?? "nothing"}`;
+    }
+  },
+
+  *"numbers are dense"(facts: Facts) {
+    for (const { threadId, runId, events } of facts.history.final.logs) {
+      const mayBeginLater = threadId !== null && mayBeDeleted(facts, threadId);
+      const first = mayBeginLater ? (events[0]?.seq ?? 1) : 1;
+      const wrong = events.findIndex(({ seq }, index) => seq !== first + index);
+      if (wrong >= 0) yield `the log of ${threadId ?? runId} has #${events[wrong]?.seq} where #${first + wrong} belongs`;
+    }
+    for (const { id, lastSeq } of facts.finalThreads.values()) {
+      const last = facts.threadLogs.get(id)?.at(-1)?.seq ?? 0;
+      if (last !== lastSeq && (last > 0 || !mayBeDeleted(facts, id))) yield `thread ${id} says that its newest event is #${lastSeq}; it is #${last}`;
+    }
+  },
+
+  *"one active run per thread"({ threadLogs }: Facts) {
+    for (const [threadId, events] of threadLogs) {
+      let holder: string | undefined;
+      for (const event of events) {
+        if (event.type === "run_started") {
+          if (holder !== undefined && holder !== event.runId) yield `in thread ${threadId} ${event.runId} began at #${event.seq}, while ${holder} had not ended`;
+          holder = event.runId;
+        } else if (isEnd(event) && event.runId === holder) holder = undefined;
+      }
+    }
+  },
+
+  *"an idle thread is free"({ finalThreads }: Facts) {
+    for (const { id, activeRunId } of finalThreads.values()) if (activeRunId !== null) yield `thread ${id} is held by ${activeRunId} for ever`;
+  },
+
+  *"events are stored once"({ runs }: Facts) {
+    for (const run of runs.values()) {
+      const isWhole = run.mayBeGoneFrom === Number.POSITIVE_INFINITY;
+      const sent = run.attempts.flatMap(({ writes }) => writes.filter(({ what }) => what === "event"));
+      yield* doubledEvents(run, sent);
+      if (isWhole) yield* lostEvents(run, sent);
+    }
+  },
+
+  *"an attempt's events keep their order"({ attempts, runs }: Facts) {
+    for (const attempt of attempts) {
+      const stored = runs.get(attempt.runId)?.events ?? [];
+      const places = stored.map(({ token }) => placeOf(attempt, token)).filter((place) => place >= 0);
+      if (places.some((place, index) => place < (places[index - 1] ?? -1))) {
+        yield `events of attempt ${attempt.attempt} of ${attempt.runId} are stored in another order than they were sent in`;
+      }
+    }
+  },
+} satisfies Record<string, Rule>;
+
+/** Where in its attempt's order a write stands; -1: it is of another. */
+export function placeOf({ writes }: AttemptFacts, token: string | null): number {
+  return writes.findIndex((write) => write.token === token);
+}
+
+function* doubledEvents(run: RunFacts, sent: readonly WriteFacts[]): Generator<string> {
+  const names = new Map(sent.map(({ token, key }) => [token, key === null ? token : `key ${key}`]));
+  const seen = new Map<string, FinalEvent>();
+  for (const event of run.events) {
+    if (event.token === null) continue;
+    const name = names.get(event.token);
+    if (name === undefined) yield `run ${run.id} has event ${event.token}, which nobody sent`;
+    const before = seen.get(name ?? "");
+    if (before !== undefined) yield `run ${run.id} has ${name} twice, as #${before.seq} and #${event.seq}`;
+    seen.set(name ?? "", event);
+  }
+}
+
+function* lostEvents(run: RunFacts, sent: readonly WriteFacts[]): Generator<string> {
+  const stored = new Set(run.events.map(({ token }) => token));
+  const storedKeys = new Set(sent.filter(({ token }) => stored.has(token)).map(({ key }) => key));
+  for (const { token, key, acknowledgedAt } of sent) {
+    if (acknowledgedAt === undefined) continue;
+    const isStored = key === null ? stored.has(token) : storedKeys.has(key);
+    if (!isStored) yield `event ${token} of run ${run.id} was acknowledged and is not stored`;
+  }
+}

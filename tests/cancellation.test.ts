@@ -68,7 +68,7 @@ onEveryStorage("cancellation", (kind) => {
     const agent = defineAgent({
       name: "real",
       run: (context) =>
-        new Promise((_, reject) => {
+        new Promise<void>((_, reject) => {
           context.signal.addEventListener("abort", () => reject(context.signal.reason));
           began(context);
         }),

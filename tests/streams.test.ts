@@ -100,7 +100,8 @@ onEveryStorage("streams", (kind) => {
       for (const [index, each] of frames.entries()) {
         for (const frame of each) if (frame.kind === "event" || frame.kind === "delta") expect(frame.runId).toBe(runs[index]?.id);
       }
-      expect(await read(runs[1]?.events() ?? []).ended).toEqual(eventsOf(frames[1] ?? []));
+      const [, second] = runs;
+      if (second !== undefined) expect(await read(second.events()).ended).toEqual(eventsOf(frames[1] ?? []));
     });
 
     test("of a run that is deleted meanwhile ends", async () => {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { Engine, RunFrame, RunHandle } from "@heddle/core";
 import { createEngine, defineAgent, memoryStorage } from "@heddle/core";
-import type { Storage } from "@heddle/core/storage";
+import type { IntentOf, Storage } from "@heddle/core/storage";
 import { checkInvariants } from "@heddle/core/testing";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import { expect, test } from "vitest";
@@ -68,22 +68,68 @@ class Handicap {
   }
 }
 
+/**
+ * Remembers the last word of every attempt, so that it can be said again: as by a worker that was away and does not know
+ * that the run is over.
+ */
+class LastWords {
+  readonly #words = new Map<string, IntentOf<"settle_run">>();
+  readonly #storage: Storage;
+  count = 0;
+
+  constructor(storage: Storage) {
+    this.#storage = storage;
+  }
+
+  listen(): Storage {
+    const { name, deltas, runs, threads, checkpoints, events, work } = this.#storage;
+    return {
+      ...{ name, deltas, runs, threads, checkpoints, events, work },
+      open: (context) => this.#storage.open(context),
+      close: () => this.#storage.close(),
+      transaction: (body) => this.#storage.transaction(body),
+      commit: (intents) => {
+        for (const intent of intents) if (intent.kind === "settle_run") this.#words.set(intent.attempt.runId, intent);
+        return this.#storage.commit(intents);
+      },
+    };
+  }
+
+  async repeat(runId: string): Promise<void> {
+    const settle = this.#words.get(runId);
+    if (settle === undefined) return;
+    const { attempt, finalCheckpointId } = settle;
+    const events = [{ type: "late", payload: "null" }];
+    const results = await this.#storage.commit([
+      { kind: "record_progress", attempt, events },
+      { ...settle, finalCheckpointId: `${finalCheckpointId}-again` },
+      { kind: "release_run", attempt, why: "retry", events, delay: 0, finalCheckpointId: `${finalCheckpointId}-back` },
+    ]);
+    for (const result of results) {
+      expect(result).toMatchObject({ ok: false, error: { code: "LEASE_LOST" } });
+      this.count++;
+    }
+  }
+}
+
 test(`memory: ${races} races`, { timeout: 10 * minutes }, async () => {
   const storage = memoryStorage();
-  await using engine = await open(storage);
-  const counts = await raceMany(engine, "memory", races);
+  const lastWords = new LastWords(storage);
+  await using engine = await open(lastWords.listen());
+  const counts = await raceMany(engine, "memory", lastWords);
   await checkInvariants(storage);
-  report("memory", counts);
+  report("memory", counts, lastWords);
 });
 
 test(`SQLite: ${races} races`, { timeout: 10 * minutes }, async () => {
   const path = join(tempDir(), "runs.db");
-  await using engine = await open(sqliteStorage(path));
-  const counts = await raceMany(engine, "SQLite", races);
+  const lastWords = new LastWords(sqliteStorage(path) as Storage);
+  await using engine = await open(lastWords.listen());
+  const counts = await raceMany(engine, "SQLite", lastWords);
   await engine.close();
   await inspect(path);
   inspectWithSql(path);
-  report("SQLite", counts);
+  report("SQLite", counts, lastWords);
 });
 
 test(`SQLite, canceled by another process: ${racesBetweenProcesses} races`, { timeout: 10 * minutes }, async () => {
@@ -120,18 +166,18 @@ async function open(storage: Storage): Promise<Engine> {
 }
 
 /** Half of the races are stateless, half in threads. */
-async function raceMany(engine: Engine, label: string, total: number): Promise<Counts> {
+async function raceMany(engine: Engine, label: string, lastWords: LastWords): Promise<Counts> {
   const counts: Counts = { succeeded: 0, canceled: 0 };
-  const progress = startProgress(`cancel against finish, ${label}`, total);
+  const progress = startProgress(`cancel against finish, ${label}`, races);
   const handicap = new Handicap();
   let started = 0;
   let done = 0;
   const lane = async (index: number): Promise<void> => {
     const thread = index % 2 === 0 ? await engine.threads.create() : engine.runs;
-    while (started < total) {
+    while (started < races) {
       started++;
       const run = await thread.start(racer, { turns: Math.round(8 * Math.random()), wait: 0 });
-      const outcome = await cancelAgainst(run, handicap.turns);
+      const outcome = await cancelAgainst(run, handicap.turns, lastWords);
       handicap.note(outcome);
       counts[outcome]++;
       progress.at(++done, shown(counts));
@@ -141,10 +187,11 @@ async function raceMany(engine: Engine, label: string, total: number): Promise<C
   return counts;
 }
 
-async function cancelAgainst(run: RunHandle, turns: number): Promise<Outcome> {
+async function cancelAgainst(run: RunHandle, turns: number, lastWords: LastWords): Promise<Outcome> {
   for (let turn = 0; turn < turns; turn++) await nextTurn();
   const [{ outcome }, { status }] = await Promise.all([run.cancel(), run.settled()]);
   expectTruth(outcome, status);
+  await lastWords.repeat(run.id);
   const frames: RunFrame[] = [];
   for await (const frame of run.events()) frames.push(frame);
   expectOneEnd(frames, status);
@@ -168,13 +215,14 @@ function shown({ succeeded, canceled }: Counts): string {
   return `finished ${succeeded}, canceled ${canceled}`;
 }
 
-function report(title: string, counts: Counts): void {
+function report(title: string, counts: Counts, lastWords?: LastWords): void {
   const total = counts.succeeded + counts.canceled;
   printTable(`cancel against finish, ${title}`, [
     ["races", total],
     ["finish won", counts.succeeded],
     ["cancel won", counts.canceled],
     ["writes of the agent behind the end, refused", lateWrites],
+    ["writes of a worker that does not know, refused by the storage", lastWords?.count ?? 0],
   ]);
   for (const outcome of ["succeeded", "canceled"] as const) {
     expect(counts[outcome] / total, `share of ${outcome}`).toBeGreaterThanOrEqual(leastShare);

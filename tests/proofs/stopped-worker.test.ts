@@ -56,8 +56,10 @@ test(`${stops} workers stopped past their lease: taken over, late writes refused
     takeovers.push(second.at - at);
     expect(second.attempt).toBe(2);
     const run = await engine.runs.get(runId);
-    expect(await run.result()).toBe(other.pid);
     await expectRefusal(worker, runId);
+    expect(await run.info()).toMatchObject({ status: "running", attempt: 2 });
+    other.send({ type: "go_on" });
+    expect(await run.result()).toBe(other.pid);
     expect(await run.info()).toMatchObject({ status: "succeeded", attempt: 2, crashes: 1, output: other.pid });
     expect(await thread.values()).toEqual({ by: 2 });
     progress.at(count);

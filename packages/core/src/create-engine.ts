@@ -16,5 +16,5 @@ import type { EngineOptions } from "./engine/engine.js";
  * @throws HeddleError INVALID_ARGUMENT naming the field
  */
 export function createEngine<Host>(options: EngineOptions<Host>): Engine<Host> {
-  return new Engine({ ...options, executor: options.executor ?? inlineExecutor });
+  return new Engine({ ...options, executor: options?.executor ?? inlineExecutor });
 }

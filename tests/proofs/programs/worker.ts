@@ -12,6 +12,8 @@ export type WorkerCommand =
   | { readonly type: "cancel"; readonly runId: string }
   /** Tell of each event of the run as it comes. */
   | { readonly type: "follow"; readonly runId: string }
+  /** Let the agents that wait for it return. */
+  | { readonly type: "go_on" }
   /** Tell when the run is settled. */
   | { readonly type: "await"; readonly runId: string };
 
@@ -89,6 +91,15 @@ const sender = defineAgent({
   },
 });
 
+let goOn = (): void => {};
+let allowed = Promise.resolve();
+
+function holdOn(): void {
+  allowed = new Promise((resolve) => {
+    goOn = resolve;
+  });
+}
+
 /**
  * Is stopped in its first attempt, by the proof. `asleep`: the engine's timers may fire before the agent goes on;
  * `blocking`: the agent goes on first, not knowing that time has passed.
@@ -99,7 +110,12 @@ const stopped = defineAgent({
     const { input, attempt, emit, checkpoint, runId } = context;
     await emit("beginning", { attempt });
     sayRunning(context);
-    if (attempt > 1) return { output: process.pid, values: { by: attempt } };
+    if (attempt > 1) {
+      // Still running when the first attempt wakes up: only the token tells the two apart.
+      holdOn();
+      await allowed;
+      return { output: process.pid, values: { by: attempt } };
+    }
     if (input === "asleep") await sleep(300);
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
     await report("emit", emit("late", { attempt }));
@@ -148,6 +164,7 @@ onCommand<WorkerCommand>(async (command) => {
   if (command.type === "start") return start(command);
   if (command.type === "cancel") return cancel(command.runId);
   if (command.type === "follow") return follow(command.runId);
+  if (command.type === "go_on") return goOn();
   const run = await engine.runs.get(command.runId);
   await run.settled();
   say({ type: "settled", runId: run.id, at: now() });

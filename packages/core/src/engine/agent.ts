@@ -7,7 +7,9 @@ import type { REMOVE } from "../model/reconcile.js";
 import type { RetryPolicy } from "../model/run.js";
 import type { Executor } from "../ports/executor.js";
 import type { SettledRun } from "../model/run-view.js";
+import { isId } from "./check-input.js";
 import type { Emit, SendDelta } from "./frames.js";
+import { checkTimeLimits, invalidArgument, requireOneOf } from "./settings.js";
 import type { Transaction } from "./transaction.js";
 
 /** Without a schema: any JSON. */
@@ -115,11 +117,31 @@ export function defineAgent<
 >(
   definition: AgentDefinition<Input, Values, Output, Config>,
 ): AgentDefinition<Input, Values, Output, Config> {
-  if (typeof definition?.name !== "string" || definition.name.length === 0 || definition.name.length > 255) {
-    throw new HeddleError("INVALID_ARGUMENT", 'An agent needs a "name" of 1 to 255 characters.', {
-      details: { field: "name" },
-    });
+  checkDefinition(definition);
+  return definition;
+}
+
+/** Of whatever a host registers as an agent. @throws HeddleError INVALID_ARGUMENT naming the field */
+export function checkDefinition(definition: unknown): asserts definition is Agent {
+  const given = (typeof definition === "object" && definition !== null ? definition : {}) as Partial<Agent>;
+  checkName(given.name);
+  checkParts(given as Partial<Agent> & { readonly name: string });
+  if (given.whenBusy !== undefined) requireOneOf("whenBusy", given.whenBusy, ["reject", "enqueue"]);
+  if (given.onCompletion !== undefined) requireOneOf("onCompletion", given.onCompletion, ["keep", "delete"]);
+  checkTimeLimits(given);
+  if (given.executor !== undefined && typeof given.executor?.execute !== "function") {
+    throw invalidArgument("executor", given.executor, "an executor");
   }
+}
+
+function checkName(name: unknown): void {
+  if (isId(name) && name.length > 0 && name.length <= 255) return;
+  throw new HeddleError("INVALID_ARGUMENT", 'An agent needs a "name" of 1 to 255 characters.', {
+    details: { field: "name" },
+  });
+}
+
+function checkParts(definition: Partial<Agent> & { readonly name: string }): void {
   for (const field of ["input", "values", "output", "config"] as const) {
     if (definition[field] === undefined || definition[field] instanceof z.ZodType) continue;
     throw new HeddleError("INVALID_ARGUMENT", `"${field}" of agent "${definition.name}" is not a zod 4 schema.`, {
@@ -131,5 +153,4 @@ export function defineAgent<
       details: { field: "run" },
     });
   }
-  return definition;
 }

@@ -15,7 +15,7 @@
 import { HeddleError } from "../errors.js";
 import { streamOf } from "../model/event.js";
 import type { DeltaFrame } from "../model/event.js";
-import type { AttemptRef, NewCheckpoint, NewEvent, Outcome } from "../model/intents/intent.js";
+import type { AttemptRef, NewCheckpoint, NewEvent, Outcome, RecordProgress } from "../model/intents/intent.js";
 import { byteLength, copyJson, parseJson } from "../model/json.js";
 import type { Json, JsonObject } from "../model/json.js";
 import { whyFutile } from "../model/intents/tend-run.js";
@@ -31,7 +31,7 @@ import { AttemptValues } from "./attempt-values.js";
 import type { ChangedValues } from "./attempt-values.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { runErrorOf } from "./run-error.js";
-import { persist, persistOnce } from "./persist.js";
+import { persist } from "./persist.js";
 import { settleWithHook } from "./settle-with-hook.js";
 
 /** Why the signal aborted. */
@@ -58,6 +58,7 @@ export class AttemptDriver {
   #loaded = false;
   #values: AttemptValues | undefined;
   #checkpoints: Promise<unknown> = Promise.resolve();
+  #writing: Promise<unknown> = Promise.resolve();
   #deltas = 0;
   /** The newest event of this attempt that is committed: what a delta that is sent now follows. */
   #lastSeq: number;
@@ -269,7 +270,7 @@ export class AttemptDriver {
     const values = this.#requireRunning();
     const changed = values.change(update, this.#core.random.id("chk"));
     if (changed.checkpoint.encoding === "same") return values.visible;
-    await this.#commitHeld({ kind: "record_progress", attempt: this.#ref, events: [], checkpoint: changed.checkpoint });
+    await this.#commitHeld({ events: [], checkpoint: changed.checkpoint });
     values.adopt(changed);
     return values.visible;
   }
@@ -280,12 +281,20 @@ export class AttemptDriver {
   }
 
   async #record(events: readonly NewEvent[]): Promise<void> {
-    await this.#commitHeld({ kind: "record_progress", attempt: this.#ref, events });
+    await this.#commitHeld({ events });
   }
 
-  async #commitHeld(intent: Parameters<Core["committer"]["commit"]>[0] & { kind: "record_progress" }): Promise<void> {
+  /** One after the other: each says behind which event it comes, so that it may be sent again when its answer got lost. */
+  #commitHeld(progress: Omit<RecordProgress, "kind" | "attempt">): Promise<void> {
+    const written = this.#writing.then(() => this.#commitNext(progress));
+    this.#writing = written.catch(() => {});
+    return written;
+  }
+
+  async #commitNext(progress: Omit<RecordProgress, "kind" | "attempt">): Promise<void> {
+    const intent = { kind: "record_progress", attempt: this.#ref, after: this.#lastSeq, ...progress } as const;
     try {
-      const { lastSeq } = await persistOnce(this.#core, () => this.#core.committer.commit<"record_progress">(intent));
+      const { lastSeq } = await persist(this.#core, () => this.#core.committer.commit<"record_progress">(intent));
       this.#lastSeq = lastSeq;
     } catch (error) {
       if (HeddleError.is(error, "LEASE_LOST")) this.loseLease();

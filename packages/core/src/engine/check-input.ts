@@ -4,6 +4,7 @@ import { HeddleError } from "../errors.js";
 import { byteLength, copyJson } from "../model/json.js";
 import type { Json, JsonObject } from "../model/json.js";
 import type { MetadataFilter } from "../ports/storage.js";
+import { invalidArgument, requireDuration, requireOneOf } from "./settings.js";
 import type { Limits } from "./settings.js";
 
 /** @throws HeddleError INVALID_ID */
@@ -17,9 +18,62 @@ export function checkId(what: string, id: unknown, limits: Limits): string {
   );
 }
 
+/** Can this be anybody's id? What cannot need not be looked for, and some databases refuse to. */
+export function isId(id: unknown): id is string {
+  return typeof id === "string" && isPlainText(id);
+}
+
 /** What every database holds as it is. */
 function isPlainText(text: string): boolean {
   return !text.includes("\u0000") && text.isWellFormed();
+}
+
+/** @throws HeddleError INVALID_ARGUMENT unless `value` is an object */
+export function requireOptions(field: string, value: unknown): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw invalidArgument(field, value, "an object");
+}
+
+/** Of waiting and reading. @throws HeddleError INVALID_ARGUMENT naming the field */
+export function checkReaderOptions(options: { readonly signal?: unknown; readonly onDisconnect?: unknown }): void {
+  requireOptions("options", options);
+  const { signal, onDisconnect } = options;
+  if (onDisconnect !== undefined) requireOneOf("onDisconnect", onDisconnect, ["continue", "cancel"]);
+  const isSignal = typeof signal === "object" && signal !== null && "aborted" in signal && "addEventListener" in signal;
+  if (signal !== undefined && !isSignal) throw invalidArgument("signal", signal, "an AbortSignal");
+}
+
+/** @throws HeddleError INVALID_ARGUMENT naming the field */
+export function checkCancelOptions(options: { readonly grace?: unknown; readonly note?: unknown }): {
+  readonly grace?: number;
+  readonly note?: string;
+} {
+  requireOptions("options", options);
+  const { grace, note } = options;
+  if (note !== undefined && typeof note !== "string") throw invalidArgument("note", note, "a text");
+  return {
+    ...(grace === undefined ? {} : { grace: requireDuration("grace", grace) }),
+    ...(note === undefined ? {} : { note: note.slice(0, longestNote) }),
+  };
+}
+
+const longestNote = 1_000;
+
+/** @throws HeddleError INVALID_ARGUMENT unless absent or a text */
+export function checkText(field: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "string") throw invalidArgument(field, value, "a text");
+}
+
+/** @throws HeddleError INVALID_ARGUMENT */
+export function checkBoolean(field: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw invalidArgument(field, value, "true or false");
+}
+
+/** Those that can be anybody's. @throws HeddleError INVALID_ARGUMENT unless `ids` is a list of texts */
+export function checkIds(ids: unknown): readonly string[] {
+  if (!Array.isArray(ids) || ids.some((id) => typeof id !== "string")) throw invalidArgument("ids", ids, "a list of ids");
+  return (ids as readonly string[]).filter(isId);
 }
 
 /** @throws HeddleError INVALID_ARGUMENT */

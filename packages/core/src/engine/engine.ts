@@ -13,17 +13,18 @@ import type { Random } from "../ports/random.js";
 import type { Storage } from "../ports/storage.js";
 import { Committer } from "../runtime/committer.js";
 import { FrameHub } from "../runtime/frame-hub.js";
-import { Lifecycle } from "../runtime/lifecycle.js";
+import { Lifecycle, lifecycleTypes } from "../runtime/lifecycle.js";
 import type { LifecycleListener, LifecycleType } from "../runtime/lifecycle.js";
 import { RunTracker } from "../runtime/run-tracker.js";
 import { systemClock } from "../runtime/system-clock.js";
 import { systemRandom } from "../runtime/system-random.js";
 import { ValuesCache } from "../runtime/values-cache.js";
+import { checkDefinition } from "./agent.js";
 import type { Agent } from "./agent.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { Dispatcher } from "./dispatcher.js";
 import { Runs } from "./runs.js";
-import { resolveSettings } from "./settings.js";
+import { invalidArgument, requireOneOf, resolveSettings } from "./settings.js";
 import type { EngineSettings, SettingsInput } from "./settings.js";
 import { policyOf } from "./start-run.js";
 import { Teller } from "./tell.js";
@@ -107,6 +108,8 @@ export class Engine<Host = unknown> implements AsyncDisposable {
 
   /** Hear of this engine's commits and troubles. Returns its undo. A listener that throws harms nobody. */
   on<Type extends LifecycleType>(type: Type, listener: LifecycleListener<Type>): () => void {
+    requireOneOf("type", type, lifecycleTypes);
+    if (typeof listener !== "function") throw invalidArgument("listener", listener, "a function");
     return this.#core.lifecycle.on(type, listener);
   }
 
@@ -117,6 +120,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
    */
   async transaction<Result>(body: (tx: Transaction<Host>) => Promise<Result>): Promise<Result> {
     this.#core.requireOpen();
+    if (typeof body !== "function") throw invalidArgument("body", body, "a function");
     return runTransaction<Host, Result>(this.#core, body);
   }
 
@@ -282,7 +286,9 @@ function registerAgents<Host>(
   options: EngineOptions<Host> & { readonly executor: Executor },
   settings: EngineSettings): Map<string, RegisteredAgent> {
   const agents = new Map<string, RegisteredAgent>();
+  if (!Array.isArray(options.agents ?? [])) throw invalidArgument("agents", options.agents, "a list of agents");
   for (const definition of options.agents ?? []) {
+    checkDefinition(definition);
     if (agents.has(definition.name)) {
       throw new HeddleError("INVALID_ARGUMENT", `Two agents are named "${definition.name}".`, {
         details: { field: "agents", agent: definition.name },

@@ -6,6 +6,7 @@ import type { RunFrame, SnapshotFrame, ThreadFrame } from "../model/event.js";
 import type { RunRecord } from "../model/run.js";
 import { Subscription } from "../runtime/subscription.js";
 import type { StreamFrame, SubscriptionOptions } from "../runtime/subscription.js";
+import { checkReaderOptions } from "./check-input.js";
 import { runGone, runNotFound, threadNotFound } from "./not-found.js";
 import type { Core } from "./core.js";
 
@@ -21,6 +22,7 @@ export interface StreamOptions {
 /** A run's frames, from its first event to its terminal one. */
 export async function* runFrames(core: Core, runId: string, options: StreamOptions = {}): AsyncGenerator<RunFrame, void, undefined> {
   core.requireOpen();
+  checkReaderOptions(options);
   const run = await requireRun(core, runId);
   const stream = streamOf(run);
   const after = await startOfRun(core, run, options.after);
@@ -62,9 +64,10 @@ async function startOfRun(core: Core, run: RunRecord, after: number | undefined)
 /** A thread's frames: a snapshot first, or from a cursor; until the thread is deleted. */
 export async function* threadFrames(core: Core, threadId: string, options: StreamOptions = {}): AsyncGenerator<ThreadFrame, void, undefined> {
   core.requireOpen();
+  checkReaderOptions(options);
   const stream = threadStream(threadId);
   const start = options.after === undefined ? await snapshot(core, threadId) : undefined;
-  const after = start?.seq ?? (await checkCursor(core, stream, threadId, undefined, options.after ?? 0));
+  const after = start?.seq ?? (await checkCursor(core, stream, threadId, undefined, options.after as number));
   const subscription = subscribe(core, { stream, after });
   try {
     // It may have been deleted before the subscription could hear of it.

@@ -14,24 +14,11 @@ const longestWait = 1_000;
 
 /** @param write may be called again though its outcome is unknown: doing it twice must be the same as once */
 export async function persist<Value>(core: Core, write: () => Promise<Value>): Promise<Value> {
-  return persistWhile(core, write, () => true);
-}
-
-/** As `persist`, for what would be there twice: an unknown outcome is the caller's to handle. */
-export async function persistOnce<Value>(core: Core, write: () => Promise<Value>): Promise<Value> {
-  return persistWhile(core, write, (error) => error.details.outcome !== "unknown");
-}
-
-async function persistWhile<Value>(
-  core: Core,
-  write: () => Promise<Value>,
-  mayRepeat: (error: HeddleError) => boolean,
-): Promise<Value> {
   for (let wait = firstWait; ; wait = Math.min(wait * 2, longestWait)) {
     try {
       return await write();
     } catch (error) {
-      if (!HeddleError.is(error) || !passing.has(error.code) || !mayRepeat(error) || core.givesUp()) throw error;
+      if (!HeddleError.is(error) || !passing.has(error.code) || core.givesUp()) throw error;
       core.report(error, "a write that is tried again");
       await new Promise<void>((resolve) => core.clock.setTimer(wait, resolve, "work"));
     }

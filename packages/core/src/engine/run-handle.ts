@@ -10,6 +10,7 @@ import type { CancelReason, RunError, RunRecord } from "../model/run.js";
 import { storedError, storedReason, viewRun } from "../model/run-view.js";
 import type { Run } from "../model/run-view.js";
 import type { AgentLike } from "./agent.js";
+import { checkCancelOptions, checkReaderOptions } from "./check-input.js";
 import type { Core } from "./core.js";
 import { runGone, runNotFound } from "./not-found.js";
 import { runFrames } from "./open-stream.js";
@@ -81,6 +82,7 @@ export class RunHandle<Output = unknown> {
    * @throws HeddleError RUN_GONE; the signal's reason
    */
   async settled(options: WaitOptions = {}): Promise<RunOutcome<Output>> {
+    checkReaderOptions(options);
     return outcomeOf<Output>(await this.#wait(options));
   }
 
@@ -103,8 +105,9 @@ export class RunHandle<Output = unknown> {
 
   /** @throws HeddleError RUN_NOT_FOUND */
   async cancel(options: CancelOptions = {}): Promise<CancelResult> {
-    const reason: CancelReason = options.note === undefined ? { kind: "user" } : { kind: "user", note: options.note.slice(0, 1_000) };
-    const { outcome } = await this.#core.cancel({ id: this.id, threadId: this.threadId ?? null }, reason, options.grace);
+    const { grace, note } = checkCancelOptions(options);
+    const reason: CancelReason = note === undefined ? { kind: "user" } : { kind: "user", note };
+    const { outcome } = await this.#core.cancel({ id: this.id, threadId: this.threadId ?? null }, reason, grace);
     if (outcome === "late") return { outcome: "late" };
     const answer = outcome === "settled" ? "canceled" : "requested";
     if (options.wait !== true) return { outcome: answer };

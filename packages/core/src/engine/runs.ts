@@ -9,7 +9,7 @@ import { viewRun } from "../model/run-view.js";
 import type { Run } from "../model/run-view.js";
 import type { RunFilter } from "../ports/storage.js";
 import type { AgentLike } from "./agent.js";
-import { checkMetadataFilter } from "./check-input.js";
+import { checkCancelOptions, checkIds, checkMetadataFilter, checkText, isId, requireOptions } from "./check-input.js";
 import type { Core } from "./core.js";
 import { runNotFound } from "./not-found.js";
 import { pageQuery, readPage } from "./page.js";
@@ -17,6 +17,7 @@ import type { PageOf, PageOptions } from "./page.js";
 import { RunHandle } from "./run-handle.js";
 import type { CancelOptions, OutputOf } from "./run-handle.js";
 import { acceptIntent, oneOf } from "./start-run.js";
+import { invalidArgument } from "./settings.js";
 import type { AnyStartOptions, StatelessStartOptions } from "./start-run.js";
 import { accept, applyIn, runTransaction } from "./transaction.js";
 
@@ -70,9 +71,12 @@ export class Runs {
   async startMany(starts: readonly StartOne[]): Promise<readonly RunHandle[]> {
     const core = this.#core;
     core.requireOpen();
-    const intents = starts.map(({ agent, threadId, input, options }) =>
-      acceptIntent(core, agent, threadId ?? null, input, options),
-    );
+    if (!Array.isArray(starts)) throw invalidArgument("starts", starts, "a list");
+    const intents = starts.map((start: StartOne, index) => {
+      requireOptions(`starts[${index}]`, start);
+      const { agent, threadId, input, options } = start;
+      return acceptIntent(core, agent, threadId ?? null, input, options);
+    });
     return handlesOf(core, intents, () =>
       runTransaction(core, async (tx) => {
         const runs: RunRecord[] = [];
@@ -85,7 +89,7 @@ export class Runs {
   /** @throws HeddleError RUN_NOT_FOUND */
   async get<Output = unknown>(id: string): Promise<RunHandle<Output>> {
     this.#core.requireOpen();
-    const run = typeof id === "string" ? await this.#core.storage.runs.get(id) : undefined;
+    const run = isId(id) ? await this.#core.storage.runs.get(id) : undefined;
     if (run === undefined) throw runNotFound(String(id));
     return new RunHandle<Output>(this.#core, run);
   }
@@ -93,6 +97,7 @@ export class Runs {
   /** Newest first, unless told otherwise. */
   async list(options: RunsListOptions = {}): Promise<PageOf<Run>> {
     this.#core.requireOpen();
+    requireOptions("options", options);
     const filter = runFilter(options);
     return readPage(
       pageQuery<"createdAt">(this.#core, options, ["createdAt"]),
@@ -104,6 +109,7 @@ export class Runs {
 
   async count(filter: RunsFilter = {}): Promise<number> {
     this.#core.requireOpen();
+    requireOptions("filter", filter);
     return this.#core.storage.runs.count(runFilter(filter));
   }
 
@@ -115,13 +121,15 @@ export class Runs {
   /** Cancel every unsettled run that the filter names. Resolves with how many were canceled or told to stop. */
   async cancelMany(filter: RunsFilter, options: CancelManyOptions = {}): Promise<{ readonly canceled: number }> {
     this.#core.requireOpen();
+    requireOptions("filter", filter);
+    const how = checkCancelOptions(options);
     const unsettled = { ...runFilter(filter), status: unsettledOf(filter) };
     let canceled = 0;
     let after: { value: number; id: string } | undefined;
     for (;;) {
       const page = { limit: 100, sortBy: "createdAt", order: "asc", ...(after && { after }) } as const;
       const runs = unsettled.status.length === 0 ? [] : await this.#core.storage.runs.list({ ...unsettled, ...page });
-      canceled += await this.#cancelAll(runs, options);
+      canceled += await this.#cancelAll(runs, how);
       const last = runs.at(-1);
       if (last === undefined || runs.length < 100) return { canceled };
       after = { value: last.createdAt, id: last.id };
@@ -154,6 +162,7 @@ export async function startRun<Output>(
   input: unknown,
   options: AnyStartOptions,
 ): Promise<RunHandle<Output>> {
+  requireOptions("options", options);
   core.requireOpen(options.tx !== undefined);
   const intent = acceptIntent(core, agent, threadId, input, options);
   if (options.tx !== undefined) return new RunHandle<Output>(core, (await accept(core, intent, options.tx)).run);
@@ -187,8 +196,10 @@ const statuses: readonly RunStatus[] = ["pending", "running", ...settledStatuses
 function runFilter(filter: RunsFilter): RunFilter {
   const status = filter.status === undefined ? undefined : statusList(filter.status);
   const metadata = checkMetadataFilter(filter.metadata);
+  checkText("threadId", filter.threadId ?? undefined);
+  checkText("agent", filter.agent);
   return {
-    ...(filter.ids === undefined ? {} : { ids: filter.ids.map(String) }),
+    ...(filter.ids === undefined ? {} : { ids: checkIds(filter.ids) }),
     ...(filter.threadId === undefined ? {} : { threadId: filter.threadId }),
     ...(filter.agent === undefined ? {} : { agent: filter.agent }),
     ...(status === undefined ? {} : { status }),
@@ -197,7 +208,7 @@ function runFilter(filter: RunsFilter): RunFilter {
 }
 
 function statusList(status: RunStatus | readonly RunStatus[]): readonly RunStatus[] {
-  const list = typeof status === "string" ? [status] : status;
+  const list = Array.isArray(status) ? (status as readonly RunStatus[]) : [status as RunStatus];
   for (const one of list) oneOf("status", one, statuses);
   return list;
 }

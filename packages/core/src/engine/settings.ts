@@ -123,7 +123,7 @@ function checkSettings(settings: EngineSettings): Partial<EngineSettings> {
     Object.entries(durations).map(([name, least]) => [name, requireDuration(name, settings[name as keyof typeof durations], least)]),
   );
   if (settings.lease < 3 * settings.heartbeat) {
-    throw invalid("lease", settings.lease, `at least three heartbeats (${3 * settings.heartbeat} ms)`);
+    throw invalidArgument("lease", settings.lease, `at least three heartbeats (${3 * settings.heartbeat} ms)`);
   }
   return { ...checked, ...checkTimeLimits(settings) };
 }
@@ -168,13 +168,13 @@ export function checkRetry(retry: RetryPolicy): RetryPolicy {
 
 /** @throws HeddleError INVALID_ARGUMENT unless `value` is one of `options` */
 export function requireOneOf(field: string, value: unknown, options: readonly string[]): void {
-  if (!options.includes(value as string)) throw invalid(field, value, `one of ${options.join(", ")}`);
+  if (!options.includes(value as string)) throw invalidArgument(field, value, `one of ${options.join(", ")}`);
 }
 
 /** @throws HeddleError INVALID_ARGUMENT unless `value` is a number (Infinity included) of at least `least` */
 export function requireNumber(field: string, value: unknown, least: number): number {
   if (typeof value === "number" && value >= least) return value;
-  throw invalid(field, value, `a number of at least ${least}`);
+  throw invalidArgument(field, value, `a number of at least ${least}`);
 }
 
 /** Stored in place of Infinity, which JSON and databases do not have: some 30,000 years of ms. */
@@ -183,10 +183,11 @@ const endless = 1e15;
 /** A duration that is stored: whole ms. Infinity is allowed. @throws HeddleError INVALID_ARGUMENT naming the field */
 export function requireDuration(field: string, value: unknown, least = 0): number {
   if (typeof value === "number" && value >= least) return Math.min(Math.ceil(value), endless);
-  throw invalid(field, value, `a duration in ms, from ${least} up`);
+  throw invalidArgument(field, value, `a duration in ms, from ${least} up`);
 }
 
-function invalid(field: string, value: unknown, expected: string): HeddleError {
+/** What is wrong with an argument, by its name. */
+export function invalidArgument(field: string, value: unknown, expected: string): HeddleError {
   return new HeddleError("INVALID_ARGUMENT", `"${field}" is ${shown(value)}, but must be ${expected}.`, {
     details: { field, value },
   });

@@ -8,7 +8,7 @@ import type { Json } from "../model/json.js";
 import type { RetryPolicy, RunPolicy } from "../model/run.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Agent } from "./agent.js";
-import { checkId, checkJson, checkMetadata } from "./check-input.js";
+import { checkId, checkJson, checkMetadata, requireOptions } from "./check-input.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { checkRetry, checkTimeLimits, defined, requireDuration, requireOneOf } from "./settings.js";
 import type { EngineSettings } from "./settings.js";
@@ -48,11 +48,11 @@ export type AnyStartOptions = StatelessStartOptions & ThreadStartOptions;
 
 /** The registered agent of this name. @throws HeddleError UNKNOWN_AGENT */
 export function agentOf(core: Core, agent: { readonly name: string } | string): RegisteredAgent {
-  const name = typeof agent === "string" ? agent : agent?.name;
-  const registered = core.agents.get(name);
+  const name: unknown = typeof agent === "string" ? agent : agent?.name;
+  const registered = core.agents.get(name as string);
   if (registered !== undefined) return registered;
   const known = core.agentNames.length === 0 ? "none" : core.agentNames.join(", ");
-  throw new HeddleError("UNKNOWN_AGENT", `This engine has no agent "${name}" (it has: ${known}).`, {
+  throw new HeddleError("UNKNOWN_AGENT", `This engine has no agent "${String(name)}" (it has: ${known}).`, {
     details: { agent: name, known: core.agentNames },
   });
 }
@@ -65,6 +65,7 @@ export function acceptIntent(
   input: unknown,
   options: AnyStartOptions = {},
 ): AcceptRun {
+  requireOptions("options", options);
   const registered = agentOf(core, agent);
   const { settings } = core;
   const run = newRun(core, registered, threadId, input, options);
@@ -122,8 +123,13 @@ function checkedConfig(agent: Agent, config: unknown, limit: number): string | n
 }
 
 function deadlineOf(settings: EngineSettings, agent: Agent, options: AnyStartOptions): number | null {
-  const deadline = options.deadline ?? agent.deadline ?? settings.deadline;
+  const deadline = firstGiven(options.deadline, agent.deadline, settings.deadline);
   return deadline === undefined ? null : requireDuration("deadline", deadline, 1);
+}
+
+/** Not `??`: only `undefined` is absent; null is a mistake to be told. */
+function firstGiven<Value>(...values: readonly (Value | undefined)[]): Value | undefined {
+  return values.find((value) => value !== undefined);
 }
 
 function checkPriority(priority: unknown): number {
@@ -151,12 +157,13 @@ function policyText(settings: EngineSettings, agent: RegisteredAgent, options: A
 }
 
 export function policyOf(settings: EngineSettings, agent: Agent, options: AnyStartOptions = {}): RunPolicy {
+  for (const given of [agent.retry, options.retry]) if (given !== undefined) requireOptions("retry", given);
   const retry = checkRetry({ ...settings.retry, ...defined(agent.retry), ...defined(options.retry) });
   const { attemptTimeout } = checkTimeLimits({
-    attemptTimeout: options.attemptTimeout ?? agent.attemptTimeout ?? settings.attemptTimeout,
+    attemptTimeout: firstGiven(options.attemptTimeout, agent.attemptTimeout, settings.attemptTimeout),
   });
   const onCompletion =
-    oneOf("onCompletion", options.onCompletion ?? agent.onCompletion, ["keep", "delete"]) ?? settings.retention.statelessRuns;
+    oneOf("onCompletion", firstGiven(options.onCompletion, agent.onCompletion), ["keep", "delete"]) ?? settings.retention.statelessRuns;
   return {
     retry,
     cancelGrace: settings.cancelGrace,

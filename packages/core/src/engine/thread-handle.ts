@@ -11,7 +11,7 @@ import type { Run } from "../model/run-view.js";
 import type { ThreadRecord } from "../model/thread.js";
 import { checkpointNotFound } from "../runtime/values-cache.js";
 import type { AgentLike } from "./agent.js";
-import { checkId, checkMetadata, checkMetadataPatch, checkTitle } from "./check-input.js";
+import { checkBoolean, checkId, checkMetadata, checkMetadataPatch, checkTitle, isId, requireOptions } from "./check-input.js";
 import type { Core } from "./core.js";
 import { threadNotFound } from "./not-found.js";
 import { threadFrames } from "./open-stream.js";
@@ -110,6 +110,7 @@ export class ThreadHandle {
 
   /** Checkpoints, newest first. */
   async history(options: HistoryOptions = {}): Promise<readonly Checkpoint[]> {
+    requireOptions("options", options);
     const { headCheckpointId } = await this.#record();
     const { page, maxPage } = this.#core.settings.limits;
     const limit = checkLimit(options.limit, page, maxPage);
@@ -144,6 +145,7 @@ export class ThreadHandle {
   /** @throws HeddleError THREAD_NOT_FOUND, INVALID_ARGUMENT, TOO_LARGE */
   async update(update: ThreadUpdate): Promise<Thread> {
     this.#core.requireOpen();
+    requireOptions("update", update);
     const { limits } = this.#core.settings;
     const metadata = checkMetadataPatch(update.metadata, limits);
     const thread = await this.#core.committer.commit<"update_thread">({
@@ -152,7 +154,7 @@ export class ThreadHandle {
       maxMetadata: limits.metadata,
       ...(update.title === undefined ? {} : { title: checkTitle(update.title) }),
       ...(metadata === undefined ? {} : { metadata }),
-      ...(update.archived === undefined ? {} : { archived: update.archived === true }),
+      ...(update.archived === undefined ? {} : { archived: checkBoolean("archived", update.archived) }),
     });
     return viewThread(thread);
   }
@@ -160,6 +162,7 @@ export class ThreadHandle {
   /** A new thread with this one's values and history; constant time, nothing is copied. Events stay here. */
   async copy(options: CopyOptions = {}): Promise<ThreadHandle> {
     this.#core.requireOpen();
+    requireOptions("options", options);
     const { limits } = this.#core.settings;
     const id = options.id === undefined ? this.#core.random.id("thr") : checkId("thread id", options.id, limits);
     await this.#core.committer.commit<"copy_thread">({
@@ -196,7 +199,7 @@ export class ThreadHandle {
   async #requireReachable(checkpointId: string): Promise<void> {
     const thread = await this.#record();
     const { checkpoints } = this.#core.storage;
-    const checkpoint = typeof checkpointId === "string" ? await checkpoints.get(checkpointId) : undefined;
+    const checkpoint = isId(checkpointId) ? await checkpoints.get(checkpointId) : undefined;
     if (checkpoint === undefined) throw checkpointNotFound(String(checkpointId));
     const isOwn = checkpoint.threadId === this.id;
     if (isOwn && checkpoint.createdAt > thread.createdAt) return;

@@ -9,11 +9,21 @@ import type { Thread } from "../model/thread-view.js";
 import { valuesSchema } from "../model/values-schema.js";
 import type { ThreadFilter } from "../ports/storage.js";
 import { encodeCheckpoint, noValues } from "../runtime/values-cache.js";
-import { checkId, checkMetadata, checkMetadataFilter, checkTitle } from "./check-input.js";
+import {
+  checkId,
+  checkIds,
+  checkMetadata,
+  checkMetadataFilter,
+  checkText,
+  checkTitle,
+  isId,
+  requireOptions,
+} from "./check-input.js";
 import type { Core } from "./core.js";
 import { threadNotFound } from "./not-found.js";
 import { pageQuery, readPage } from "./page.js";
 import type { PageOf, PageOptions } from "./page.js";
+import { invalidArgument } from "./settings.js";
 import { oneOf } from "./start-run.js";
 import { ThreadHandle } from "./thread-handle.js";
 import { applyIn } from "./transaction.js";
@@ -59,18 +69,20 @@ export class Threads {
 
   /** @throws HeddleError THREAD_EXISTS, INVALID_ID, INVALID_JSON, TOO_LARGE */
   async create(options: CreateThreadOptions = {}): Promise<ThreadHandle> {
+    requireOptions("options", options);
     return this.#create(options.id, options, "fail");
   }
 
   /** The thread with this id; created, with these options, where it does not exist. */
   async getOrCreate(id: string, options: ThreadOptions = {}): Promise<ThreadHandle> {
-    return this.#create(id, options, "return");
+    requireOptions("options", options);
+    return this.#create(checkId("thread id", id, this.#core.settings.limits), options, "return");
   }
 
   /** @throws HeddleError THREAD_NOT_FOUND */
   async get(id: string): Promise<ThreadHandle> {
     this.#core.requireOpen();
-    const thread = typeof id === "string" ? await this.#core.storage.threads.get(id) : undefined;
+    const thread = isId(id) ? await this.#core.storage.threads.get(id) : undefined;
     if (thread === undefined) throw threadNotFound(String(id));
     return new ThreadHandle(this.#core, id);
   }
@@ -78,6 +90,7 @@ export class Threads {
   /** Most recently updated first, unless told otherwise. */
   async list(options: ThreadsListOptions = {}): Promise<PageOf<Thread>> {
     this.#core.requireOpen();
+    requireOptions("options", options);
     const filter = threadFilter(options);
     const query = pageQuery<"updatedAt" | "createdAt">(this.#core, options, ["updatedAt", "createdAt"]);
     return readPage(
@@ -90,6 +103,7 @@ export class Threads {
 
   async count(filter: ThreadsFilter = {}): Promise<number> {
     this.#core.requireOpen();
+    requireOptions("filter", filter);
     return this.#core.storage.threads.count(threadFilter(filter));
   }
 
@@ -126,9 +140,11 @@ export class Threads {
 
 function threadFilter(filter: ThreadsFilter): ThreadFilter {
   const metadata = checkMetadataFilter(filter.metadata);
-  const archived = filter.archived ?? false;
+  const { archived = false } = filter;
+  if (typeof archived !== "boolean" && archived !== "any") throw invalidArgument("archived", archived, 'true, false or "any"');
+  checkText("agent", filter.agent);
   return {
-    ...(filter.ids === undefined ? {} : { ids: filter.ids.map(String) }),
+    ...(filter.ids === undefined ? {} : { ids: checkIds(filter.ids) }),
     ...(filter.status === undefined ? {} : { status: statusList(filter.status) }),
     ...(filter.agent === undefined ? {} : { agent: filter.agent }),
     ...(archived === "any" ? {} : { archived }),
@@ -137,7 +153,7 @@ function threadFilter(filter: ThreadsFilter): ThreadFilter {
 }
 
 function statusList(status: ThreadStatus | readonly ThreadStatus[]): readonly ThreadStatus[] {
-  const list = typeof status === "string" ? [status] : status;
+  const list = Array.isArray(status) ? (status as readonly ThreadStatus[]) : [status as ThreadStatus];
   for (const one of list) oneOf("status", one, threadStatuses);
   return list;
 }

@@ -4,6 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { HeddleError } from "../errors.js";
 import type { AcceptRun, Accepted, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
 import type { StorageTransaction } from "../ports/storage.js";
+import { isUnknownOutcome } from "../runtime/committer.js";
 import type { Core } from "./core.js";
 
 const inner: unique symbol = Symbol("heddle.transaction");

@@ -31,6 +31,28 @@ export interface LifecycleEvents {
 }
 
 export type LifecycleType = keyof LifecycleEvents;
+
+/** As an object, so that the compiler misses a type that is not in it. */
+const types: Readonly<Record<LifecycleType, true>> = {
+  run_accepted: true,
+  run_started: true,
+  run_retrying: true,
+  run_cancel_requested: true,
+  run_succeeded: true,
+  run_failed: true,
+  run_canceled: true,
+  run_interrupted: true,
+  run_deleted: true,
+  thread_updated: true,
+  thread_deleted: true,
+  attempt_abandoned: true,
+  lease_lost: true,
+  loop_delayed: true,
+  error: true,
+};
+
+export const lifecycleTypes = Object.keys(types) as readonly LifecycleType[];
+
 export type LifecycleListener<Type extends LifecycleType> = (event: LifecycleEvents[Type]) => void;
 
 export class Lifecycle {

@@ -22,6 +22,7 @@ export function newRun(id: string, given: Partial<IntentOf<"accept_run">["run"]>
       metadata: "{}",
       policy,
       priority: 0,
+      settleHook: false,
       delay: 0,
       deadline: null,
       ...given,

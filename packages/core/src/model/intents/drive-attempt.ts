@@ -12,7 +12,9 @@ import { threadOf } from "./thread-mutex.js";
 import { writeCheckpoint } from "./write-checkpoint.js";
 
 export function recordProgress(uow: UnitOfWork, intent: RecordProgress): RunRecord {
-  const run = appendEvents(uow, requireHeld(uow, intent.attempt), intent.events);
+  const held = requireHeld(uow, intent.attempt);
+  if (intent.after !== undefined && held.lastSeq > intent.after) return held;
+  const run = appendEvents(uow, held, intent.events);
   if (intent.checkpoint === undefined) return run;
   const moved = writeCheckpoint(uow, run, intent.checkpoint, "mid");
   if (moved.threadId !== null) {

@@ -108,6 +108,11 @@ export interface LeaseState {
 export interface RecordProgress {
   readonly kind: "record_progress";
   readonly attempt: AttemptRef;
+  /**
+   * The number of the run's newest event as the attempt knows it. Only the attempt writes to its run: where the run has
+   * moved on, this very intent was carried out before and its answer got lost. Then nothing is written again.
+   */
+  readonly after?: number;
   readonly events: readonly NewEvent[];
   readonly checkpoint?: NewCheckpoint;
 }

@@ -26,7 +26,7 @@ export function makeStart(dice: Dice, n: number, threads: readonly string[]): St
 
 function makeScript(dice: Dice): AttemptScript {
   const ops = Array.from({ length: dice.pick([0, 1, 2, 4, 7]) }, () => makeOp(dice));
-  return { ops, end: dice.pick(["return", "return", "return", "return", "return_nothing", "throw"]) };
+  return { ops, careless: dice.chance(0.2), end: dice.pick(["return", "return", "return", "return", "return_nothing", "throw"]) };
 }
 
 function makeOp(dice: Dice): Op {

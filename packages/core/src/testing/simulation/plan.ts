@@ -114,6 +114,8 @@ export interface StartPlan {
 
 export interface AttemptScript {
   readonly ops: readonly Op[];
+  /** Goes on though what it wrote was refused. */
+  readonly careless: boolean;
   readonly end: "return" | "return_nothing" | "throw";
 }
 

@@ -39,7 +39,7 @@ class ScriptedAttempt {
   readonly #observer: Observer;
   readonly #name: { readonly runId: string; readonly attempt: number };
   readonly #input: ScriptedInput;
-  readonly #unawaited: Promise<unknown>[] = [];
+  readonly #script: AttemptScript | undefined;
   #values: SeenValues;
   #written = 0;
   #emitted = 0;
@@ -52,6 +52,8 @@ class ScriptedAttempt {
     this.#name = { runId: context.runId, attempt: context.attempt };
     this.#input = context.input as unknown as ScriptedInput;
     this.#values = seenValues(context.values);
+    const { script } = this.#input;
+    this.#script = script[Math.min(context.attempt, script.length) - 1];
   }
 
   async run(): Promise<{ output: Json; values?: JsonObject }> {
@@ -80,11 +82,10 @@ class ScriptedAttempt {
   }
 
   async #play(): Promise<{ token: string; values?: JsonObject }> {
-    const { script } = this.#input;
-    const mine = script[Math.min(this.#context.attempt, script.length) - 1];
+    const mine = this.#script;
     for (const op of mine?.ops ?? []) await this.#do(op);
+    // What a checkpoint that was not awaited has written is known now: the next values go on from it.
     await this.#checkpoints;
-    // Values of a checkpoint that was not awaited are in `#values` by now: the next ones go on from them.
     if (mine?.end === "throw") throw new Error("as the script says");
     const token = this.#token("f");
     if (mine?.end === "return_nothing") return { token };
@@ -119,7 +120,7 @@ class ScriptedAttempt {
     const token = this.#token(`e${++this.#emitted}`);
     this.#note({ type: "sent", what: "event", token, key });
     const emitted = this.#watch(token, this.#context.emit("note", { token }, key === null ? {} : { key }));
-    if (awaited) await emitted;
+    if (awaited) await this.#heeded(emitted);
   }
 
   #delta(): void {
@@ -137,8 +138,14 @@ class ScriptedAttempt {
       this.#values = seenValues(values);
     });
     const watched = this.#watch(token, written);
-    this.#checkpoints = watched;
-    if (awaited) await watched;
+    this.#checkpoints = this.#heeded(watched);
+    if (awaited) await this.#checkpoints;
+  }
+
+  /** A careless agent does not look at what came of its writes. */
+  #heeded(watched: Promise<void>): Promise<void> {
+    if (!this.#script?.careless) return watched;
+    return watched.catch(() => {});
   }
 
   #watch(token: string, written: Promise<unknown>): Promise<void> {
@@ -150,7 +157,6 @@ class ScriptedAttempt {
       },
     );
     watched.catch(() => {});
-    this.#unawaited.push(watched);
     return watched;
   }
 

@@ -4,6 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { MemoryDatabase, MemoryStorage } from "../../adapters/memory-storage.js";
 import type { Storage } from "../../ports/storage.js";
 import type { StorageSnapshot } from "../check-invariants.js";
@@ -86,6 +87,8 @@ class Simulation {
     this.#workers = plan.workers.map((worker, index) => new SimWorker(world, index, worker));
     this.#luck.befall(this.#workers);
     const { signal: stop } = this.#stop;
+    // One per reader, and there may be many.
+    setMaxListeners(0, stop);
     this.#shared = { scheduler: this.#scheduler, workers: this.#workers, runIds: [], newest: new Map(), stop };
   }
 

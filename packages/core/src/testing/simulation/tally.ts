@@ -1,0 +1,64 @@
+/** What simulations have exercised, counted: a green run that tried nothing proves nothing. */
+
+import type { History, HistoryEntry } from "./history.js";
+
+/** Counts by group and name. */
+export class Tally {
+  readonly #groups = new Map<string, Map<string, number>>();
+
+  add({ entries, final }: History): void {
+    const commands = new Map<number, string>();
+    for (const entry of entries) this.#addEntry(entry, commands);
+    for (const { outcome, status } of final.runs) this.#count("runs", outcome === null ? status : [outcome.status, outcome.reason].filter(Boolean).join(" "));
+    for (const { events } of final.logs) for (const { type } of events) this.#count("events", type);
+  }
+
+  /** Take over what another process has counted. */
+  merge(groups: Readonly<Record<string, Readonly<Record<string, number>>>>): void {
+    for (const [group, counts] of Object.entries(groups)) {
+      for (const [name, count] of Object.entries(counts)) this.#count(group, name, count);
+    }
+  }
+
+  toJSON(): Record<string, Record<string, number>> {
+    return Object.fromEntries([...this.#groups].map(([group, counts]) => [group, Object.fromEntries(counts)]));
+  }
+
+  /** By group, the most frequent first. */
+  get groups(): readonly { readonly name: string; readonly counts: readonly (readonly [string, number])[] }[] {
+    return [...this.#groups].map(([name, counts]) => ({ name, counts: [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)) }));
+  }
+
+  #addEntry(entry: HistoryEntry, commands: Map<number, string>): void {
+    switch (entry.type) {
+      case "fault":
+        return this.#count("faults", entry.kind);
+      case "worker_started":
+      case "worker_ended":
+        return this.#count("workers", entry.type === "worker_started" ? "started" : entry.how);
+      case "call":
+        return void commands.set(entry.call, entry.command.kind);
+      case "answer": {
+        const { answer } = entry;
+        const how = answer.type === "refused" || answer.type === "unknown" ? answer.code : answer.type;
+        return this.#count("calls", `${commands.get(entry.call)}: ${how}`);
+      }
+      case "frame":
+        return this.#count("frames", entry.frame.kind);
+      case "attempt_ended":
+        return this.#count("attempts", entry.how);
+      case "aborted":
+        return this.#count("attempts", `told ${entry.code}`);
+      case "sent":
+        return this.#count("attempts", `sent ${entry.what}`);
+      default:
+        return;
+    }
+  }
+
+  #count(group: string, name: string, by = 1): void {
+    const counts = this.#groups.get(group) ?? new Map<string, number>();
+    this.#groups.set(group, counts);
+    counts.set(name, (counts.get(name) ?? 0) + by);
+  }
+}

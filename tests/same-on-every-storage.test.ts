@@ -44,6 +44,7 @@ type Action =
   | { readonly do: "list"; readonly status: "idle" | "busy" | "error"; readonly limit: number; readonly tag: number }
   | { readonly do: "restart" };
 
+// Times that do not meet: of two things that fall due in the same ms, either may come first.
 const threads = ["a", "b", "a%", "😀"];
 const thread = fc.constantFrom(...threads);
 const small = fc.dictionary(fc.constantFrom("x", "y", "list"), fc.constantFrom<Json>(0, 1, "text", [1, 2], { deep: true }), { maxKeys: 2 }) as fc.Arbitrary<JsonObject>;
@@ -58,8 +59,8 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       thread: fc.option(thread, { freq: 4 }),
       how,
       whenBusy: fc.constantFrom("reject", "enqueue", "enqueue"),
-      delay: fc.constantFrom(0, 0, 0, 500, 2_000),
-      deadline: fc.constantFrom(null, null, null, 1_500),
+      delay: fc.constantFrom(0, 0, 0, 503, 2_011),
+      deadline: fc.constantFrom(null, null, null, 1_499),
       key: fc.constantFrom(null, null, null, "k"),
       priority: fc.constantFrom(0, 0, 1),
       create: fc.boolean(),
@@ -67,10 +68,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     }),
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constant("release" as const), run: fc.nat(50), fail: fc.boolean() }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("cancel" as const), run: fc.nat(50), grace: fc.constantFrom(0, 700) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("cancel" as const), run: fc.nat(50), grace: fc.constantFrom(0, 701) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("cancel all" as const), thread }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("delete run" as const), run: fc.nat(50) }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("advance" as const), ms: fc.constantFrom(1, 100, 500, 1_000, 5_000) }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant("advance" as const), ms: fc.constantFrom(7, 101, 509, 1_013, 5_021) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("update" as const), thread, title: fc.constantFrom(null, "t"), metadata: fc.constantFrom<JsonObject>({}, { tag: 1 }, { tag: null }), archived: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("copy" as const), thread, to: thread }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("delete thread" as const), thread }) },
@@ -93,7 +94,7 @@ class Player {
 
   readonly #agent = defineAgent({
     name: "player",
-    retry: { maxFailures: 2, jitter: "none", delay: 300 },
+    retry: { maxFailures: 2, jitter: "none", delay: 307 },
     run: async (context) => {
       const how = context.input as How;
       const { values, attempt, runId } = context;
@@ -116,7 +117,7 @@ class Player {
   }
 
   get #options() {
-    return { agents: [this.#agent], concurrency: 3, queueBound: 3, cancelGrace: 1_000, whenBusy: "reject" as const };
+    return { agents: [this.#agent], concurrency: 3, queueBound: 3, cancelGrace: 1_019, whenBusy: "reject" as const };
   }
 
   get world(): World {

@@ -33,7 +33,7 @@ export type {
   ValuesOf,
 } from "./engine/thread-handle.js";
 export type { CreateThreadOptions, ThreadOptions, Threads, ThreadsFilter, ThreadsListOptions } from "./engine/threads.js";
-export type { AnyTransaction, ForeignTransaction, Transaction } from "./engine/transaction.js";
+export type { AnyTransaction, ForeignTransaction, Transaction } from "./engine/host-transaction.js";
 export { errorCodes, HeddleError } from "./errors.js";
 export type { HeddleErrorCode, HeddleErrorOptions } from "./errors.js";
 export type { CheckpointKind } from "./model/checkpoint.js";

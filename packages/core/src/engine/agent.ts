@@ -10,7 +10,7 @@ import type { SettledRun } from "../model/run-view.js";
 import { isId } from "./check-input.js";
 import type { Emit, SendDelta } from "./frames.js";
 import { checkTimeLimits, invalidArgument, requireOneOf } from "./settings.js";
-import type { Transaction } from "./transaction.js";
+import type { Transaction } from "./host-transaction.js";
 
 /** Without a schema: any JSON. */
 export type AnyJson = z.ZodType<Json, unknown>;
@@ -61,9 +61,7 @@ export interface AgentDefinition<
   readonly output?: Output;
   readonly config?: Config;
   /** May be called again for the same run: after a failure that is retried, a crash, a shutdown. */
-  run(
-    context: AgentContext<z.output<Input>, z.output<Values>, z.output<Config>>,
-  ): Promise<AgentResult<z.input<Output>, z.input<Values>> | void> | AgentResult<z.input<Output>, z.input<Values>> | void;
+  readonly run: AgentCode<NoInfer<Input>, NoInfer<Values>, NoInfer<Output>, NoInfer<Config>>;
   readonly retry?: Partial<RetryPolicy>;
   /** ms per attempt. */
   readonly attemptTimeout?: number;
@@ -83,6 +81,31 @@ export interface AgentDefinition<
   /** Where attempts run. Default: inline, in this process. */
   readonly executor?: Executor;
 }
+
+/**
+ * The function that does an agent's work.
+ *
+ * A conditional type, though it has one branch only: the compiler puts the inferred schemas into such a type before it
+ * looks at the function, so that in `{ role: "user" }` it keeps the literal where the schema asks for one. A method's type,
+ * so that agents of all types fit `Agent`.
+ */
+export type AgentCode<
+  Input extends z.ZodType,
+  Values extends z.ZodType,
+  Output extends z.ZodType,
+  Config extends z.ZodType,
+> = [Input, Values, Output, Config] extends [
+  infer In extends z.ZodType,
+  infer State extends z.ZodType,
+  infer Out extends z.ZodType,
+  infer Settings extends z.ZodType,
+]
+  ? {
+      run(
+        context: AgentContext<z.output<In>, z.output<State>, z.output<Settings>>,
+      ): Promise<AgentResult<z.input<Out>, z.input<State>> | void> | AgentResult<z.input<Out>, z.input<State>> | void;
+    }["run"]
+  : never;
 
 /** An agent definition of unknown types, as the engine keeps it. */
 export type Agent = AgentDefinition<z.ZodType, z.ZodType, z.ZodType, z.ZodType>;

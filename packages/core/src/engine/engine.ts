@@ -30,7 +30,7 @@ import { policyOf } from "./start-run.js";
 import { Teller } from "./tell.js";
 import { Threads } from "./threads.js";
 import { refuseInTransaction, runTransaction } from "./transaction.js";
-import type { Transaction } from "./transaction.js";
+import type { Transaction } from "./host-transaction.js";
 import { Watchman } from "./watchman.js";
 
 export interface EngineOptions<Host = unknown> extends SettingsInput {

@@ -12,7 +12,7 @@ import { checkId, checkJson, checkMetadata, requireOptions } from "./check-input
 import type { Core, RegisteredAgent } from "./core.js";
 import { checkRetry, checkTimeLimits, defined, requireDuration, requireOneOf } from "./settings.js";
 import type { EngineSettings } from "./settings.js";
-import type { AnyTransaction } from "./transaction.js";
+import type { AnyTransaction } from "./host-transaction.js";
 
 export interface StartOptions<Config = unknown> {
   /** For the agent's `config` schema. */

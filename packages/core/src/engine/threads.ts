@@ -27,7 +27,7 @@ import { invalidArgument } from "./settings.js";
 import { oneOf } from "./start-run.js";
 import { ThreadHandle } from "./thread-handle.js";
 import { applyIn } from "./transaction.js";
-import type { AnyTransaction } from "./transaction.js";
+import type { AnyTransaction } from "./host-transaction.js";
 
 export interface ThreadOptions {
   readonly title?: string | null;

@@ -6,28 +6,18 @@ import type { AcceptRun, Accepted, Intent, IntentKind, IntentOf, IntentValues } 
 import type { StorageTransaction } from "../ports/storage.js";
 import { isUnknownOutcome } from "../runtime/committer.js";
 import type { Core } from "./core.js";
+import { transactionState } from "./host-transaction.js";
+import type { AnyTransaction, Transaction } from "./host-transaction.js";
 
-const inner: unique symbol = Symbol("heddle.transaction");
-
-/** Pass it as `{ tx }` to `start`. Use only this, and `host`, inside the transaction. */
-export interface Transaction<Host = unknown> {
-  /** For the host's own statements, on the same connection and in the same transaction. */
-  readonly host: Host;
-  /** @internal */
-  readonly [inner]: { readonly core: Core; readonly tx: StorageTransaction<Host>; open: boolean };
+/** What hides in a `Transaction`. */
+interface State {
+  readonly core: Core;
+  readonly tx: StorageTransaction<unknown>;
+  open: boolean;
 }
 
-/**
- * A transaction that the host began itself, where the storage can join it: on PostgreSQL a Kysely transaction, or a
- * client of `pg` with a transaction open. The engine does not see its commit; it hears of it from the storage.
- */
-export type ForeignTransaction = { readonly isTransaction: true } | { query(text: string): unknown };
-
-/** What `{ tx }` takes. */
-export type AnyTransaction = Transaction | ForeignTransaction;
-
 /** Tells a call made inside a transaction's callback from any other. */
-const scope = new AsyncLocalStorage<{ readonly core: Core; open: boolean }>();
+const scope = new AsyncLocalStorage<State>();
 
 export async function runTransaction<Host, Result>(
   core: Core,
@@ -35,9 +25,9 @@ export async function runTransaction<Host, Result>(
 ): Promise<Result> {
   refuseInTransaction(core);
   const transaction = core.storage.transaction(async (storageTx) => {
-    const state = { core, tx: storageTx as StorageTransaction<Host>, open: true };
+    const state: State = { core, tx: storageTx, open: true };
     try {
-      return await scope.run(state, () => body({ host: state.tx.host, [inner]: state }));
+      return await scope.run(state, () => body({ host: storageTx.host as Host, [transactionState]: state }));
     } finally {
       state.open = false;
     }
@@ -67,7 +57,7 @@ export async function applyIn<Kind extends IntentKind>(
   tx: AnyTransaction,
   intent: IntentOf<Kind>,
 ): Promise<IntentValues[Kind]> {
-  const state = (tx as Partial<Transaction> | undefined)?.[inner];
+  const state = (tx as Partial<Transaction> | undefined)?.[transactionState] as State | undefined;
   if (state === undefined) return applyInForeign(core, tx, intent);
   if (state.core !== core) throw foreignTransaction();
   if (!state.open) {

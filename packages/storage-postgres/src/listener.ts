@@ -30,6 +30,7 @@ export interface ListenerOptions {
 
 /** ms */
 const testTakesAtMost = 1_000;
+const startTakesAtMost = 250;
 const firstPause = 100;
 const longestPause = 10_000;
 
@@ -48,15 +49,19 @@ export class Listener {
     return this.#state === "listening";
   }
 
-  /** Resolves after the first try, however it went. */
+  /** Resolves after the first try, however it went, or when it takes long: nobody needs to listen in order to work. */
   async start(): Promise<void> {
     this.#state = "connecting";
-    if (!(await this.#try())) void this.#keepTrying();
+    await Promise.race([this.#begin(), pause(startTakesAtMost)]);
   }
 
   async stop(): Promise<void> {
     this.#state = "closed";
     await this.#drop();
+  }
+
+  async #begin(): Promise<void> {
+    if (!(await this.#try())) void this.#keepTrying();
   }
 
   async #keepTrying(): Promise<void> {

@@ -69,8 +69,11 @@ async function readPages<Row extends { readonly id: string; readonly createdAt: 
 async function readStream(storage: Storage, stream: string): Promise<EventRecord[]> {
   const events: EventRecord[] = [];
   for (;;) {
-    const page = await storage.events.read({ stream, after: events.at(-1)?.seq ?? 0, limit: 500 });
+    const after = events.at(-1)?.seq ?? 0;
+    const page = await storage.events.read({ stream, after, limit: 500 });
     if (page.length === 0) return events;
+    // Otherwise the same page would come for ever.
+    assert.ok((page.at(-1)?.seq ?? 0) > after, `stream ${stream}: behind #${after} comes #${page.at(-1)?.seq}`);
     events.push(...page);
   }
 }

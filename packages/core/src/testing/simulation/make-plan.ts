@@ -69,8 +69,9 @@ function makeFaults(dice: Dice, lease: number): Fault[] {
 
 function lengthOf(kind: FaultKind, dice: Dice, lease: number): number {
   if (kind === "jump") return dice.pick([-3_600_000, 3_600_000]);
-  if (kind === "pause") return dice.pick([500, lease + 1, lease * 3]);
-  if (kind === "delay") return dice.pick([100, 2_000, lease + 1]);
+  // Long enough that somebody has looked since the lease ran out.
+  if (kind === "pause") return dice.pick([500, lease + 5_000, lease * 3]);
+  if (kind === "delay") return dice.pick([100, 2_000, lease + 5_000]);
   return dice.pick([0, 50, 5_000, 30_000]);
 }
 

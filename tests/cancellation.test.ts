@@ -1,7 +1,7 @@
 /** Cancel stops work: the signal reaches the agent at once, and after the grace nothing of it can write any more. */
 
-import { createEngine, defineAgent } from "@heddle/core";
 import type { AgentContext, Json, JsonObject } from "@heddle/core";
+import { createEngine, defineAgent } from "@heddle/core";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { namesOf, read } from "./frames.js";
 import { handDriven } from "./hand-driven.js";
@@ -36,7 +36,12 @@ onEveryStorage("cancellation", (kind) => {
     const worker = handDriven({ whenBusy: "enqueue" });
     const { engine } = await setUp(kind, { agents: [worker.agent] });
     const thread = await engine.threads.create();
-    const [a, b, c, d] = [await thread.start(worker.agent, "a"), await thread.start(worker.agent, "b"), await thread.start(worker.agent, "c"), await thread.start(worker.agent, "d")];
+    const [a, b, c, d] = [
+      await thread.start(worker.agent, "a"),
+      await thread.start(worker.agent, "b"),
+      await thread.start(worker.agent, "c"),
+      await thread.start(worker.agent, "d"),
+    ];
     await c.cancel();
     expect((await thread.queue()).map(({ id }) => id)).toEqual([b.id, d.id]);
     for (const expected of ["a", "b", "d"]) {
@@ -55,7 +60,10 @@ onEveryStorage("cancellation", (kind) => {
     const { context, fail } = await worker.next();
     expect(await run.cancel({ note: "too slow" })).toEqual({ outcome: "requested" });
     expect(context.signal.aborted).toBe(true);
-    expect(context.signal.reason).toMatchObject({ code: "RUN_CANCELED", details: { runId: run.id, reason: { kind: "user", note: "too slow" } } });
+    expect(context.signal.reason).toMatchObject({
+      code: "RUN_CANCELED",
+      details: { runId: run.id, reason: { kind: "user", note: "too slow" } },
+    });
     expect(await run.info()).toMatchObject({ status: "running", cancelRequestedAt: expect.any(Date) });
     fail(context.signal.reason);
     const error = await refusal("RUN_CANCELED", () => run.result());
@@ -313,7 +321,10 @@ onEveryStorage("cancellation", (kind) => {
     test("an event stream that is left cancels it, by break as well as by signal", async () => {
       const worker = handDriven();
       const { engine, quiet } = await setUp(kind, { agents: [worker.agent] });
-      const [first, second] = [await engine.runs.start(worker.agent, null), await engine.runs.start(worker.agent, null)];
+      const [first, second] = [
+        await engine.runs.start(worker.agent, null),
+        await engine.runs.start(worker.agent, null),
+      ];
       const turns = [await worker.next(), await worker.next()];
       for await (const _ of first.events({ onDisconnect: "cancel" })) break;
       const abort = new AbortController();

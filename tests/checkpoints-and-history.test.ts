@@ -1,12 +1,12 @@
 /** Every checkpoint reads back as it was committed, for ever; history shows what happened; copies share it. */
 
-import { defineAgent } from "@heddle/core";
 import type { Json, JsonObject } from "@heddle/core";
+import { defineAgent } from "@heddle/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { handDriven } from "./hand-driven.js";
-import { size } from "./size.js";
 import { refusal, setUp } from "./set-up.js";
+import { size } from "./size.js";
 import { onEveryStorage } from "./storages.js";
 
 const put = defineAgent({ name: "put", run: ({ input }) => ({ values: input as JsonObject }) });
@@ -19,11 +19,15 @@ const tree = fc.letrec<{ json: Json; object: JsonObject }>((tie) => ({
     fc.array(tie("json"), { maxLength: 5 }),
     tie("object"),
   ),
-  object: fc.dictionary(fc.constantFrom("a", "b", "c", "__proto__", "x.y", ""), tie("json"), { maxKeys: 4 }) as fc.Arbitrary<JsonObject>,
+  object: fc.dictionary(fc.constantFrom("a", "b", "c", "__proto__", "x.y", ""), tie("json"), {
+    maxKeys: 4,
+  }) as fc.Arbitrary<JsonObject>,
 }));
 
 onEveryStorage("checkpoints and history", (kind) => {
-  test("every checkpoint of any history reads back deep-equal, from a cold start too", { timeout: 60_000 }, async () => {
+  test("every checkpoint of any history reads back deep-equal, from a cold start too", {
+    timeout: 60_000,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(tree.object, { minLength: 1, maxLength: 25 }), async (updates) => {
         const { engine, join, close } = await setUp(kind, { agents: [put] });
@@ -71,7 +75,8 @@ onEveryStorage("checkpoints and history", (kind) => {
     expect(Math.max(...rewritten)).toBeLessThan(4_000);
     expect(await rewriting.values()).toEqual({ draft: `149 ${"y".repeat(3_000)}` });
     const ids = (await rewriting.history({ limit: 100 })).map(({ id }) => id);
-    for (const [index, id] of ids.entries()) expect((await rewriting.valuesAt(id)).draft).toMatch(new RegExp(`^${149 - index} y`));
+    for (const [index, id] of ids.entries())
+      expect((await rewriting.valuesAt(id)).draft).toMatch(new RegExp(`^${149 - index} y`));
   });
 
   test("history says who wrote what, newest first, page by page", async () => {
@@ -104,7 +109,10 @@ onEveryStorage("checkpoints and history", (kind) => {
     const { engine } = await setUp(kind, { agents: [worker.agent] });
     const thread = await engine.threads.create({ values: { n: 0 } });
     const [ok, failed, canceled, never] = [
-      await thread.start(worker.agent, 1), await thread.start(worker.agent, 2), await thread.start(worker.agent, 3), await thread.start(worker.agent, 4),
+      await thread.start(worker.agent, 1),
+      await thread.start(worker.agent, 2),
+      await thread.start(worker.agent, 3),
+      await thread.start(worker.agent, 4),
     ];
     await never.cancel();
     (await worker.next()).finish({ values: { n: 1 } });
@@ -114,18 +122,28 @@ onEveryStorage("checkpoints and history", (kind) => {
     turn.finish({ values: { n: 3 } });
     await canceled.settled();
     const history = await thread.history();
-    expect(history.map(({ runId, kind, valuesBytes, storedBytes }) => [runId, kind, valuesBytes, storedBytes > 0])).toEqual([
+    expect(
+      history.map(({ runId, kind, valuesBytes, storedBytes }) => [runId, kind, valuesBytes, storedBytes > 0]),
+    ).toEqual([
       [canceled.id, "final", undefined, false],
       [failed.id, "final", undefined, false],
       [ok.id, "final", 7, true],
       [undefined, "initial", 7, true],
     ]);
-    expect(await Promise.all(history.map(({ id }) => thread.valuesAt(id)))).toEqual([{ n: 1 }, { n: 1 }, { n: 1 }, { n: 0 }]);
+    expect(await Promise.all(history.map(({ id }) => thread.valuesAt(id)))).toEqual([
+      { n: 1 },
+      { n: 1 },
+      { n: 1 },
+      { n: 0 },
+    ]);
   });
 
   test("a checkpoint of another thread, or of nobody, is not found", async () => {
     const { engine } = await setUp(kind, { agents: [put] });
-    const [a, b] = [await engine.threads.create({ values: { a: 1 } }), await engine.threads.create({ values: { b: 1 } })];
+    const [a, b] = [
+      await engine.threads.create({ values: { a: 1 } }),
+      await engine.threads.create({ values: { b: 1 } }),
+    ];
     const [foreign] = await b.history();
     await refusal("CHECKPOINT_NOT_FOUND", () => a.valuesAt(foreign?.id ?? ""));
     await refusal("CHECKPOINT_NOT_FOUND", () => a.history({ before: foreign?.id ?? "" }));

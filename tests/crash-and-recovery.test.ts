@@ -5,14 +5,14 @@
 
 import { defineAgent } from "@heddle/core";
 import { describe, expect, test } from "vitest";
-import { faultyStorage } from "./faulty-storage.js";
 import type { FaultyStorage } from "./faulty-storage.js";
+import { faultyStorage } from "./faulty-storage.js";
 import { namesOf, read } from "./frames.js";
 import { handDriven } from "./hand-driven.js";
 import { isPending, refusal, setUp } from "./set-up.js";
 import { size } from "./size.js";
-import { onEveryStorage } from "./storages.js";
 import type { StorageKind } from "./storages.js";
+import { onEveryStorage } from "./storages.js";
 
 const lease = 15_000;
 
@@ -133,7 +133,10 @@ onEveryStorage("crash and recovery", (kind) => {
     victim.freeze();
     await third.advance(lease + 1_000);
     const gone = await third.engine.runs.get(run.id);
-    expect(await gone.settled()).toMatchObject({ status: "failed", error: { code: "CRASH_LIMIT", details: { crashes: 2 } } });
+    expect(await gone.settled()).toMatchObject({
+      status: "failed",
+      error: { code: "CRASH_LIMIT", details: { crashes: 2 } },
+    });
     expect(await gone.info()).toMatchObject({ attempt: 3, crashes: 2, failures: 0 });
     expect(await (await third.engine.threads.get(thread.id)).info()).toMatchObject({ status: "error" });
     for (const each of [faults, victim]) each.thaw();
@@ -141,7 +144,9 @@ onEveryStorage("crash and recovery", (kind) => {
   });
 
   test("failures and crashes are counted apart, each against its own limit", async () => {
-    const { first, second, heir, faults, begin } = await twoEngines({ retry: { maxFailures: 2, maxCrashes: 2, jitter: "none", delay: 10 } });
+    const { first, second, heir, faults, begin } = await twoEngines({
+      retry: { maxFailures: 2, maxCrashes: 2, jitter: "none", delay: 10 },
+    });
     const { run, turn } = await begin();
     turn.fail(new Error("first failure"));
     await second.advance(9);
@@ -279,15 +284,18 @@ onEveryStorage("crash and recovery", (kind) => {
         if (++calls !== n) return;
         died = true;
         faults.freeze();
-        await new Promise<void>((resolve) => { gone = resolve; });
+        await new Promise<void>((resolve) => {
+          gone = resolve;
+        });
       };
       let gone = (): void => {};
       faults[when] = count;
       const accepted: string[] = [];
       const start = async (thread: string | undefined, input: string): Promise<void> => {
-        const run = thread === undefined
-          ? await first.engine.runs.start(worker, input)
-          : await (await first.engine.threads.getOrCreate(thread)).start(worker, input);
+        const run =
+          thread === undefined
+            ? await first.engine.runs.start(worker, input)
+            : await (await first.engine.threads.getOrCreate(thread)).start(worker, input);
         accepted.push(run.id);
       };
       const starts = Promise.allSettled([start("t", "a"), start("t", "b"), start(undefined, "c"), start("t", "d")]);
@@ -310,11 +318,15 @@ onEveryStorage("crash and recovery", (kind) => {
       return died;
     }
 
-    test.each(["before", "after"] as const)("%s the step is taken: nothing is lost, stuck or done by halves", { timeout: 120_000 }, async (when) => {
-      let n = 1;
-      const stride = size(3, 1);
-      while (await playAndDie(kind, n, when)) n += stride;
-      expect(n).toBeGreaterThan(15);
-    });
+    test.each(["before", "after"] as const)(
+      "%s the step is taken: nothing is lost, stuck or done by halves",
+      { timeout: 120_000 },
+      async (when) => {
+        let n = 1;
+        const stride = size(3, 1);
+        while (await playAndDie(kind, n, when)) n += stride;
+        expect(n).toBeGreaterThan(15);
+      },
+    );
   });
 });

@@ -29,8 +29,8 @@ onEveryStorage("a delayed run", (kind) => {
     const from = clock.now();
     await engine.runs.start(worker.agent, "late", { delay: 2 * hour });
     await engine.runs.start(worker.agent, "soon", { delay: hour });
-    worker.next().then((turn) => turn.finish());
-    worker.next().then((turn) => turn.finish());
+    void worker.next().then((turn) => turn.finish());
+    void worker.next().then((turn) => turn.finish());
     await runUntilIdle();
     expect(worker.turns.map(({ context }) => context.input)).toEqual(["soon", "late"]);
     expect(clock.now()).toBe(from + 2 * hour);
@@ -73,7 +73,10 @@ onEveryStorage("a delayed run", (kind) => {
     const worker = handDriven();
     const { engine, advance } = await setUp(kind, { agents: [worker.agent] });
     const thread = await engine.threads.create();
-    const runs = [await thread.start(worker.agent, 1, { delay: hour }), await thread.start(worker.agent, 2, { delay: hour })];
+    const runs = [
+      await thread.start(worker.agent, 1, { delay: hour }),
+      await thread.start(worker.agent, 2, { delay: hour }),
+    ];
     await advance(hour);
     expect(worker.turns).toHaveLength(1);
     (await worker.next()).finish({ output: "a" });

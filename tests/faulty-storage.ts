@@ -1,7 +1,7 @@
 /** A storage between engine and database on which a test can lay faults: errors, silence, a death of the process. */
 
-import { HeddleError } from "@heddle/core";
 import type { HeddleErrorCode } from "@heddle/core";
+import { HeddleError } from "@heddle/core";
 import type { Intent, IntentKind, Storage } from "@heddle/core/storage";
 
 export interface FaultyStorage {

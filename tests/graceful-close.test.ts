@@ -37,7 +37,9 @@ onEveryStorage("a graceful close", (kind) => {
     await clock.advance(5_000);
     await closed;
     expect(turn.context.signal.reason).toMatchObject({ code: "ENGINE_CLOSED" });
-    await refusal("LEASE_LOST", () => turn.context.emit("own")).catch(() => refusal("ENGINE_CLOSED", () => turn.context.emit("own")));
+    await refusal("LEASE_LOST", () => turn.context.emit("own")).catch(() =>
+      refusal("ENGINE_CLOSED", () => turn.context.emit("own")),
+    );
     turn.finish({ output: "too late" });
     const next = await join({ agents: [worker.agent] });
     const again = await worker.next();
@@ -92,14 +94,19 @@ onEveryStorage("a graceful close", (kind) => {
       const { engine, close, join } = await setUp(kind, { agents: [worker.agent] });
       const thread = await engine.threads.create();
       const starts = [
-        engine.runs.start(worker.agent, 1), thread.start(worker.agent, 2),
+        engine.runs.start(worker.agent, 1),
+        thread.start(worker.agent, 2),
         engine.runs.startMany([{ agent: worker.agent, input: 3 }]).then(([run]) => run),
       ];
       const settled = Promise.allSettled(starts);
       for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
       await close();
-      const accepted = (await settled).flatMap((start) => (start.status === "fulfilled" ? [start.value?.id ?? ""] : []));
-      for (const start of await settled) if (start.status === "rejected") expect(start.reason).toMatchObject({ code: expect.stringMatching(/ENGINE_CLOSED|STORAGE_UNAVAILABLE/) });
+      const accepted = (await settled).flatMap((start) =>
+        start.status === "fulfilled" ? [start.value?.id ?? ""] : [],
+      );
+      for (const start of await settled)
+        if (start.status === "rejected")
+          expect(start.reason).toMatchObject({ code: expect.stringMatching(/ENGINE_CLOSED|STORAGE_UNAVAILABLE/) });
       const before = worker.turns.length;
       const next = await join({ agents: [worker.agent] });
       await next.quiet();
@@ -128,14 +135,40 @@ onEveryStorage("a graceful close", (kind) => {
     const run = await engine.runs.start(worker.agent, null, { delay: 1_000 });
     await close();
     for (const call of [
-      () => engine.start(), () => engine.runs.start(worker.agent, 1), () => engine.runs.startMany([]), () => engine.runs.get(run.id),
-      () => engine.runs.list(), () => engine.runs.count(), () => engine.runs.cancelMany({}), () => engine.runs.cancel(run.id), () => engine.runs.delete(run.id),
-      () => engine.threads.create(), () => engine.threads.getOrCreate("x"), () => engine.threads.get(thread.id), () => engine.threads.list(), () => engine.threads.count(),
-      () => thread.start(worker.agent, 1), () => thread.info(), () => thread.values(), () => thread.history(), () => thread.valuesAt("x"), () => thread.update({}),
-      () => thread.copy(), () => thread.delete(), () => thread.queue(), () => thread.events().next(),
-      () => run.result(), () => run.settled(), () => run.info(), () => run.values(), () => run.cancel(), () => run.delete(), () => run.events().next(),
+      () => engine.start(),
+      () => engine.runs.start(worker.agent, 1),
+      () => engine.runs.startMany([]),
+      () => engine.runs.get(run.id),
+      () => engine.runs.list(),
+      () => engine.runs.count(),
+      () => engine.runs.cancelMany({}),
+      () => engine.runs.cancel(run.id),
+      () => engine.runs.delete(run.id),
+      () => engine.threads.create(),
+      () => engine.threads.getOrCreate("x"),
+      () => engine.threads.get(thread.id),
+      () => engine.threads.list(),
+      () => engine.threads.count(),
+      () => thread.start(worker.agent, 1),
+      () => thread.info(),
+      () => thread.values(),
+      () => thread.history(),
+      () => thread.valuesAt("x"),
+      () => thread.update({}),
+      () => thread.copy(),
+      () => thread.delete(),
+      () => thread.queue(),
+      () => thread.events().next(),
+      () => run.result(),
+      () => run.settled(),
+      () => run.info(),
+      () => run.values(),
+      () => run.cancel(),
+      () => run.delete(),
+      () => run.events().next(),
       () => engine.transaction(async () => {}),
-    ]) await refusal("ENGINE_CLOSED", call);
+    ])
+      await refusal("ENGINE_CLOSED", call);
   });
 
   test("abandoned code does not keep it from closing", async () => {
@@ -172,7 +205,9 @@ onEveryStorage("a graceful close", (kind) => {
   });
 
   describe("and start", () => {
-    async function unstarted(options: { agents?: ReturnType<typeof handDriven>["agent"][]; faults?: ReturnType<typeof faultyStorage> } = {}) {
+    async function unstarted(
+      options: { agents?: ReturnType<typeof handDriven>["agent"][]; faults?: ReturnType<typeof faultyStorage> } = {},
+    ) {
       const database = await kind.create();
       const clock = manualClock();
       const storage = options.faults?.wrap(database.storage) ?? database.storage;

@@ -1,7 +1,7 @@
 /** An agent whose attempts the test drives by hand: it holds each one until the test says how it ends. */
 
-import { defineAgent } from "@heddle/core";
 import type { AgentContext, AgentDefinition, AgentResult, AnyJson, AnyValues, Json, JsonObject } from "@heddle/core";
+import { defineAgent } from "@heddle/core";
 
 export interface Turn {
   readonly context: AgentContext<Json, JsonObject, Json>;

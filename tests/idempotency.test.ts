@@ -25,7 +25,9 @@ onEveryStorage("an idempotency key", (kind) => {
   test("of many who come at once, one starts the run", async () => {
     const worker = handDriven();
     const { engine, quiet } = await setUp(kind, { agents: [worker.agent] });
-    const runs = await Promise.all(Array.from({ length: 50 }, () => engine.runs.start(worker.agent, 1, { idempotencyKey })));
+    const runs = await Promise.all(
+      Array.from({ length: 50 }, () => engine.runs.start(worker.agent, 1, { idempotencyKey })),
+    );
     expect(new Set(runs.map(({ id }) => id)).size).toBe(1);
     await quiet();
     expect(worker.turns).toHaveLength(1);
@@ -46,10 +48,20 @@ onEveryStorage("an idempotency key", (kind) => {
     const worker = handDriven();
     const { engine } = await setUp(kind, { agents: [worker.agent] });
     const run = await engine.runs.start(worker.agent, { a: 1, b: [2] }, { idempotencyKey, config: { x: 1 } });
-    const same = await engine.runs.start(worker.agent, { b: [2], a: 1 }, { idempotencyKey, config: { x: 1 }, priority: 7, metadata: { other: true } });
+    const same = await engine.runs.start(
+      worker.agent,
+      { b: [2], a: 1 },
+      { idempotencyKey, config: { x: 1 }, priority: 7, metadata: { other: true } },
+    );
     expect(same.id).toBe(run.id);
-    for (const [input, config] of [[{ a: 1, b: [3] }, { x: 1 }], [{ a: 1, b: [2] }, { x: 2 }], [{ a: 1, b: [2] }, undefined]] as const) {
-      const error = await refusal("IDEMPOTENCY_CONFLICT", () => engine.runs.start(worker.agent, input, config ? { idempotencyKey, config } : { idempotencyKey }));
+    for (const [input, config] of [
+      [{ a: 1, b: [3] }, { x: 1 }],
+      [{ a: 1, b: [2] }, { x: 2 }],
+      [{ a: 1, b: [2] }, undefined],
+    ] as const) {
+      const error = await refusal("IDEMPOTENCY_CONFLICT", () =>
+        engine.runs.start(worker.agent, input, config ? { idempotencyKey, config } : { idempotencyKey }),
+      );
       expect(error.details).toEqual({ idempotencyKey, runId: run.id });
     }
     expect(await engine.runs.count()).toBe(1);
@@ -120,6 +132,8 @@ onEveryStorage("an idempotency key", (kind) => {
     const { engine } = await setUp(kind, { agents: [worker.agent] });
     const run = await engine.runs.start(worker.agent, 1, { idempotencyKey: key });
     expect((await engine.runs.start(worker.agent, 1, { idempotencyKey: key })).id).toBe(run.id);
-    expect((await engine.runs.start(worker.agent, 1, { idempotencyKey: `${[...key].slice(1).join("")}-` })).id).not.toBe(run.id);
+    expect(
+      (await engine.runs.start(worker.agent, 1, { idempotencyKey: `${[...key].slice(1).join("")}-` })).id,
+    ).not.toBe(run.id);
   });
 });

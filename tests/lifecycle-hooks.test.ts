@@ -3,12 +3,19 @@
 import type { LifecycleType } from "@heddle/core";
 import { expect, test } from "vitest";
 import { handDriven } from "./hand-driven.js";
-import { setUp } from "./set-up.js";
 import type { World } from "./set-up.js";
+import { setUp } from "./set-up.js";
 import { onEveryStorage } from "./storages.js";
 
 const runHooks = [
-  "run_accepted", "run_started", "run_retrying", "run_cancel_requested", "run_succeeded", "run_failed", "run_canceled", "run_interrupted",
+  "run_accepted",
+  "run_started",
+  "run_retrying",
+  "run_cancel_requested",
+  "run_succeeded",
+  "run_failed",
+  "run_canceled",
+  "run_interrupted",
 ] as const satisfies readonly LifecycleType[];
 
 /** What is told from now on, in order. */
@@ -37,7 +44,12 @@ onEveryStorage("lifecycle hooks", (kind) => {
     (await worker.next()).finish({ output: 1 });
     await run.result();
     expect(heard).toEqual(["run_accepted a", "run_started a", "run_retrying a", "run_started a", "run_succeeded a"]);
-    expect(seen).toEqual([["running", 1], ["pending", 1], ["running", 2], ["succeeded", 1]]);
+    expect(seen).toEqual([
+      ["running", 1],
+      ["pending", 1],
+      ["running", 2],
+      ["succeeded", 1],
+    ]);
   });
 
   test("tell of cancels, failures, deletions and threads", async () => {
@@ -60,9 +72,19 @@ onEveryStorage("lifecycle hooks", (kind) => {
     await worker.next();
     await thread.delete();
     expect(heard).toEqual([
-      "run_accepted a", "run_started a", "run_cancel_requested a", "run_canceled a", "run_deleted",
-      "run_accepted b", "run_started b", "run_failed b",
-      "thread_updated t", "run_accepted c", "run_started c", "run_canceled c", "thread_deleted",
+      "run_accepted a",
+      "run_started a",
+      "run_cancel_requested a",
+      "run_canceled a",
+      "run_deleted",
+      "run_accepted b",
+      "run_started b",
+      "run_failed b",
+      "thread_updated t",
+      "run_accepted c",
+      "run_started c",
+      "run_canceled c",
+      "thread_deleted",
     ]);
   });
 
@@ -86,10 +108,16 @@ onEveryStorage("lifecycle hooks", (kind) => {
     const errors: string[] = [];
     const heard: string[] = [];
     engine.on("error", ({ error, during }) => errors.push(`${during}: ${(error as Error).message}`));
-    engine.on("error", () => { throw new Error("and this one throws as well"); });
+    engine.on("error", () => {
+      throw new Error("and this one throws as well");
+    });
     for (const type of runHooks) {
-      engine.on(type, () => { throw new Error(`thrown in ${type}`); });
-      engine.on(type, async () => { throw new Error(`rejected in ${type}`); });
+      engine.on(type, () => {
+        throw new Error(`thrown in ${type}`);
+      });
+      engine.on(type, async () => {
+        throw new Error(`rejected in ${type}`);
+      });
       engine.on(type, () => void heard.push(type));
     }
     const run = await engine.runs.start(worker.agent, "a");
@@ -110,12 +138,16 @@ onEveryStorage("lifecycle hooks", (kind) => {
     const warnings: Error[] = [];
     const hear = (warning: Error): void => void warnings.push(warning);
     process.on("warning", hear);
-    engine.on("run_started", () => { throw new Error("nobody listens"); });
+    engine.on("run_started", () => {
+      throw new Error("nobody listens");
+    });
     for (let n = 0; n < 3; n++) await engine.runs.start(worker.agent, n);
     await quiet();
     await new Promise((resolve) => setImmediate(resolve));
     process.off("warning", hear);
-    expect(warnings.map(({ name, message }) => `${name}: ${message}`)).toEqual([expect.stringMatching(/^HeddleWarning: .*nobody listens/)]);
+    expect(warnings.map(({ name, message }) => `${name}: ${message}`)).toEqual([
+      expect.stringMatching(/^HeddleWarning: .*nobody listens/),
+    ]);
   });
 
   test("can be taken off, also while they are told", async () => {

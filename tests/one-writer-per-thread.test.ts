@@ -40,7 +40,8 @@ onEveryStorage("one writer per thread", (kind) => {
       const starts = await Promise.allSettled(Array.from({ length: 32 }, (_, n) => thread.start(worker.agent, n)));
       const won = starts.filter((start) => start.status === "fulfilled");
       expect(won).toHaveLength(1);
-      for (const start of starts) if (start.status === "rejected") expect(start.reason).toMatchObject({ code: "THREAD_BUSY" });
+      for (const start of starts)
+        if (start.status === "rejected") expect(start.reason).toMatchObject({ code: "THREAD_BUSY" });
       (await worker.next()).finish();
       await won[0]?.value.result();
     }
@@ -54,7 +55,9 @@ onEveryStorage("one writer per thread", (kind) => {
     for (let round = 0; round < 10; round++) {
       const { id } = await first.engine.threads.create();
       const handles = await Promise.all([first, second].map(({ engine }) => engine.threads.get(id)));
-      const starts = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => handles[n % 2]?.start(worker.agent, n)));
+      const starts = await Promise.allSettled(
+        Array.from({ length: 10 }, (_, n) => handles[n % 2]?.start(worker.agent, n)),
+      );
       const won = starts.flatMap((start) => (start.status === "fulfilled" && start.value ? [start.value] : []));
       expect(won).toHaveLength(1);
       (await worker.next()).finish({ output: round });
@@ -81,24 +84,27 @@ onEveryStorage("one writer per thread", (kind) => {
     expect(await thread.queue()).toEqual([]);
   });
 
-  test.each(["succeeded", "failed", "canceled"] as const)("the next in line goes on after one that %s, with what it left", async (how) => {
-    const worker = handDriven({ whenBusy: "enqueue" });
-    const { engine } = await setUp(kind, { agents: [worker.agent] });
-    const thread = await engine.threads.create();
-    const first = await thread.start(worker.agent, 1);
-    const second = await thread.start(worker.agent, 2);
-    const turn = await worker.next();
-    await turn.context.checkpoint({ mid: true });
-    if (how === "canceled") await first.cancel();
-    if (how === "failed") turn.fail(new Error("boom"));
-    else turn.finish({ values: { final: true } });
-    expect((await first.settled()).status).toBe(how);
-    const next = await worker.next();
-    expect(next.context.runId).toBe(second.id);
-    expect(next.context.values).toEqual(how === "succeeded" ? { mid: true, final: true } : { mid: true });
-    next.finish();
-    await second.result();
-  });
+  test.each(["succeeded", "failed", "canceled"] as const)(
+    "the next in line goes on after one that %s, with what it left",
+    async (how) => {
+      const worker = handDriven({ whenBusy: "enqueue" });
+      const { engine } = await setUp(kind, { agents: [worker.agent] });
+      const thread = await engine.threads.create();
+      const first = await thread.start(worker.agent, 1);
+      const second = await thread.start(worker.agent, 2);
+      const turn = await worker.next();
+      await turn.context.checkpoint({ mid: true });
+      if (how === "canceled") await first.cancel();
+      if (how === "failed") turn.fail(new Error("boom"));
+      else turn.finish({ values: { final: true } });
+      expect((await first.settled()).status).toBe(how);
+      const next = await worker.next();
+      expect(next.context.runId).toBe(second.id);
+      expect(next.context.values).toEqual(how === "succeeded" ? { mid: true, final: true } : { mid: true });
+      next.finish();
+      await second.result();
+    },
+  );
 
   test("the line has an end: QUEUE_FULL, and nothing changed", async () => {
     const worker = handDriven({ whenBusy: "enqueue" });
@@ -127,7 +133,9 @@ onEveryStorage("one writer per thread", (kind) => {
     const worker = handDriven({ whenBusy: "enqueue" });
     const { engine } = await setUp(kind, { agents: [worker.agent], queueBound: Number.POSITIVE_INFINITY, work: false });
     const thread = await engine.threads.create();
-    await engine.runs.startMany(Array.from({ length: 1_201 }, (_, n) => ({ agent: worker.agent, input: n, threadId: thread.id })));
+    await engine.runs.startMany(
+      Array.from({ length: 1_201 }, (_, n) => ({ agent: worker.agent, input: n, threadId: thread.id })),
+    );
     const queue = await thread.queue();
     expect(queue.map(({ input }) => input)).toEqual(Array.from({ length: 1_200 }, (_, n) => n + 1));
   });
@@ -157,7 +165,9 @@ onEveryStorage("one writer per thread", (kind) => {
     const worker = handDriven({ whenBusy: "enqueue" });
     const { engine, advance } = await setUp(kind, { agents: [worker.agent] });
     const thread = await engine.threads.create();
-    const runs = await Promise.all(Array.from({ length: 12 }, (_, n) => thread.start(worker.agent, n, n % 4 === 3 ? { delay: 50 } : {})));
+    const runs = await Promise.all(
+      Array.from({ length: 12 }, (_, n) => thread.start(worker.agent, n, n % 4 === 3 ? { delay: 50 } : {})),
+    );
     await runs[2]?.cancel();
     await advance(100);
     for (let done = 0; done < 11; done++) {
@@ -168,7 +178,8 @@ onEveryStorage("one writer per thread", (kind) => {
     const outcomes = await Promise.all(runs.map((run) => run.settled()));
     expect(outcomes.filter(({ status }) => status === "canceled")).toHaveLength(1);
     expect(await thread.info()).toMatchObject({ status: expect.any(String), activeRunId: undefined, queueLength: 0 });
-    for (const run of runs) expect(namesOf(await read(run.events()).ended).at(-1)).toBe(`run_${(await run.info()).status}`);
+    for (const run of runs)
+      expect(namesOf(await read(run.events()).ended).at(-1)).toBe(`run_${(await run.info()).status}`);
   });
 
   test("status is derived: a settle while others wait keeps it busy; queued ones that settle do not count", async () => {

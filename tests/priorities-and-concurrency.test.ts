@@ -38,7 +38,13 @@ onEveryStorage("concurrency and priorities", (kind) => {
     const worker = handDriven();
     const { engine, advance } = await setUp(kind, { agents: [worker.agent], concurrency: 1 });
     await engine.runs.start(worker.agent, "first");
-    for (const [input, priority] of [["low", -1], ["a", 0], ["urgent", 10], ["b", 0], ["most urgent", 2 ** 31 - 1]] as const) {
+    for (const [input, priority] of [
+      ["low", -1],
+      ["a", 0],
+      ["urgent", 10],
+      ["b", 0],
+      ["most urgent", 2 ** 31 - 1],
+    ] as const) {
       await engine.runs.start(worker.agent, input, { priority });
       await advance(1);
     }
@@ -69,7 +75,12 @@ onEveryStorage("concurrency and priorities", (kind) => {
     const worker = handDriven({ whenBusy: "enqueue" });
     const { engine } = await setUp(kind, { agents: [worker.agent] });
     const thread = await engine.threads.create();
-    for (const [input, priority] of [[1, 0], [2, 0], [3, 99]] as const) await thread.start(worker.agent, input, { priority });
+    for (const [input, priority] of [
+      [1, 0],
+      [2, 0],
+      [3, 99],
+    ] as const)
+      await thread.start(worker.agent, input, { priority });
     for (const expected of [1, 2, 3]) {
       const turn = await worker.next();
       expect(turn.context.input).toBe(expected);
@@ -103,7 +114,12 @@ onEveryStorage("concurrency and priorities", (kind) => {
   });
 
   test("agents that fail at once do not leak slots", async () => {
-    const broken = defineAgent({ name: "broken", run: () => { throw new Error("broken"); } });
+    const broken = defineAgent({
+      name: "broken",
+      run: () => {
+        throw new Error("broken");
+      },
+    });
     const { engine } = await setUp(kind, { agents: [broken], concurrency: 2 });
     for (let round = 0; round < 5; round++) {
       const runs = await Promise.all(Array.from({ length: 5 }, (_, n) => engine.runs.start(broken, n)));

@@ -9,26 +9,29 @@ import { onEveryStorage } from "./storages.js";
 const minute = 60_000;
 
 onEveryStorage("retention", (kind) => {
-  test.each(["succeeded", "failed", "canceled"] as const)("a run to be deleted on completion goes when it %s; who waited knows how it ended", async (how) => {
-    const worker = handDriven();
-    const { engine, quiet } = await setUp(kind, { agents: [worker.agent] });
-    const deleted: string[] = [];
-    engine.on("run_deleted", ({ runId }) => deleted.push(runId));
-    const run = await engine.runs.start(worker.agent, null, { onCompletion: "delete" });
-    const live = read(run.events());
-    const turn = await worker.next();
-    await quiet();
-    await turn.context.checkpoint({ own: true });
-    if (how === "canceled") await run.cancel();
-    if (how === "failed") turn.fail(new Error("boom"));
-    else turn.finish({ output: 1 });
-    expect((await run.settled()).status).toBe(how);
-    expect((await live.ended).at(-1)).toMatchObject({ type: `run_${how}` });
-    expect(deleted).toEqual([run.id]);
-    await refusal("RUN_NOT_FOUND", () => run.info());
-    await refusal("RUN_NOT_FOUND", () => engine.runs.get(run.id));
-    expect(await engine.runs.count()).toBe(0);
-  });
+  test.each(["succeeded", "failed", "canceled"] as const)(
+    "a run to be deleted on completion goes when it %s; who waited knows how it ended",
+    async (how) => {
+      const worker = handDriven();
+      const { engine, quiet } = await setUp(kind, { agents: [worker.agent] });
+      const deleted: string[] = [];
+      engine.on("run_deleted", ({ runId }) => deleted.push(runId));
+      const run = await engine.runs.start(worker.agent, null, { onCompletion: "delete" });
+      const live = read(run.events());
+      const turn = await worker.next();
+      await quiet();
+      await turn.context.checkpoint({ own: true });
+      if (how === "canceled") await run.cancel();
+      if (how === "failed") turn.fail(new Error("boom"));
+      else turn.finish({ output: 1 });
+      expect((await run.settled()).status).toBe(how);
+      expect((await live.ended).at(-1)).toMatchObject({ type: `run_${how}` });
+      expect(deleted).toEqual([run.id]);
+      await refusal("RUN_NOT_FOUND", () => run.info());
+      await refusal("RUN_NOT_FOUND", () => engine.runs.get(run.id));
+      expect(await engine.runs.count()).toBe(0);
+    },
+  );
 
   test("one that waits and is canceled goes as well; one that is retried does not", async () => {
     const worker = handDriven({ onCompletion: "delete", retry: { maxFailures: 2, jitter: "none", delay: 10 } });
@@ -48,7 +51,10 @@ onEveryStorage("retention", (kind) => {
 
   test("the start's word goes before the agent's, that before the engine's; runs of threads are kept", async () => {
     const [keeper, plain] = [handDriven({ name: "keeper", onCompletion: "keep" }), handDriven({ name: "plain" })];
-    const { engine } = await setUp(kind, { agents: [keeper.agent, plain.agent], retention: { statelessRuns: "delete" } });
+    const { engine } = await setUp(kind, {
+      agents: [keeper.agent, plain.agent],
+      retention: { statelessRuns: "delete" },
+    });
     const thread = await engine.threads.create();
     const runs = [
       await engine.runs.start(keeper.agent, "agent keeps"),
@@ -66,7 +72,9 @@ onEveryStorage("retention", (kind) => {
   test("old settled stateless runs are swept, by the hundreds; all others stay", async () => {
     const worker = handDriven();
     const { engine, advance, quiet } = await setUp(kind, {
-      agents: [worker.agent], concurrency: Number.POSITIVE_INFINITY, retention: { maxAge: 10 * minute, sweep: minute },
+      agents: [worker.agent],
+      concurrency: Number.POSITIVE_INFINITY,
+      retention: { maxAge: 10 * minute, sweep: minute },
     });
     const thread = await engine.threads.create();
     const inThread = await thread.start(worker.agent, "in thread");
@@ -94,7 +102,9 @@ onEveryStorage("retention", (kind) => {
     const second = await first.join({ agents: [], retention });
     const errors: unknown[] = [];
     for (const { engine } of [first, second]) engine.on("error", ({ error, during }) => errors.push([during, error]));
-    const runs = await first.engine.runs.startMany(Array.from({ length: 20 }, (_, n) => ({ agent: worker.agent, input: n })));
+    const runs = await first.engine.runs.startMany(
+      Array.from({ length: 20 }, (_, n) => ({ agent: worker.agent, input: n })),
+    );
     await first.quiet();
     for (const turn of worker.turns) turn.finish();
     await Promise.all(runs.map((run) => run.result()));

@@ -1,7 +1,7 @@
 /** Retry policy is obeyed to the letter; failures and crashes are counted apart; timeouts and deadlines end attempts. */
 
-import { defineAgent } from "@heddle/core";
 import type { RetryPolicy } from "@heddle/core";
+import { defineAgent } from "@heddle/core";
 import { expect, test } from "vitest";
 import { eventsOf, namesOf, read } from "./frames.js";
 import { handDriven } from "./hand-driven.js";
@@ -195,7 +195,9 @@ onEveryStorage("retries and timeouts", (kind) => {
     const second = await worker.next();
     expect(second.context.attempt).toBe(2);
     await expect(stubborn.context.checkpoint({ late: true })).rejects.toMatchObject({ code: "LEASE_LOST" });
-    await expect(stubborn.context.emit("log", { level: "info", message: "late" })).rejects.toMatchObject({ code: "LEASE_LOST" });
+    await expect(stubborn.context.emit("log", { level: "info", message: "late" })).rejects.toMatchObject({
+      code: "LEASE_LOST",
+    });
     stubborn.finish({ output: "from the grave", values: { late: true } });
     second.finish({ output: "alive" });
     expect(await run.result()).toBe("alive");
@@ -209,7 +211,11 @@ onEveryStorage("retries and timeouts", (kind) => {
     await engine.runs.start(own.agent, null);
     await engine.runs.start(ours.agent, null);
     const signals = [await own.next(), await own.next(), await ours.next()].map((turn) => turn.context.signal);
-    for (const expected of [[true, false, false], [true, true, false], [true, true, true]]) {
+    for (const expected of [
+      [true, false, false],
+      [true, true, false],
+      [true, true, true],
+    ]) {
       await advance(1_000);
       expect(signals.map(({ aborted }) => aborted)).toEqual(expected);
     }

@@ -45,7 +45,13 @@ onEveryStorage("a run starts and settles", (kind) => {
     const { engine } = await setUp(kind, { agents: [worker.agent] });
     const run = await engine.runs.start(worker.agent, null, { metadata: { a: [1] } });
     const { context, finish } = await worker.next();
-    expect(context).toMatchObject({ runId: run.id, threadId: undefined, attempt: 1, metadata: { a: [1] }, input: null });
+    expect(context).toMatchObject({
+      runId: run.id,
+      threadId: undefined,
+      attempt: 1,
+      metadata: { a: [1] },
+      input: null,
+    });
     expect(context.signal.aborted).toBe(false);
     finish();
     await run.result();
@@ -74,7 +80,15 @@ onEveryStorage("a run starts and settles", (kind) => {
     ["a string", "boom", "boom"],
     ["undefined", undefined, "undefined"],
     ["an object", { reason: 1 }, "[object Object]"],
-    ["an object that cannot be shown", { toString: () => { throw new Error(); } }, "a value that cannot be shown"],
+    [
+      "an object that cannot be shown",
+      {
+        toString: () => {
+          throw new Error();
+        },
+      },
+      "a value that cannot be shown",
+    ],
     ["a very long message", new Error("x".repeat(100_000)), "x".repeat(1_000)],
     ["hostile text", new Error("nul \u0000 half \ud800"), "nul \u0000"],
   ])("an agent may throw %s", async (_, thrown, message) => {
@@ -89,7 +103,12 @@ onEveryStorage("a run starts and settles", (kind) => {
   });
 
   test("an agent that throws before it returns a promise fails its run only", async () => {
-    const hasty = defineAgent({ name: "hasty", run: () => { throw new Error("at once"); } });
+    const hasty = defineAgent({
+      name: "hasty",
+      run: () => {
+        throw new Error("at once");
+      },
+    });
     const { engine } = await setUp(kind, { agents: [hasty, greeter] });
     const run = await engine.runs.start(hasty, null);
     expect(await run.settled()).toMatchObject({ status: "failed", error: { message: "at once" } });
@@ -146,7 +165,9 @@ onEveryStorage("a run starts and settles", (kind) => {
     const { engine } = await setUp(kind, { agents: [greeter] });
     const error = await refusal("INVALID_INPUT", () => engine.runs.start(greeter, { name: 5 } as never));
     expect(error.details.path).toBe("input.name");
-    const config = await refusal("INVALID_CONFIG", () => engine.runs.start(greeter, { name: "A" }, { config: { mark: 1 } as never }));
+    const config = await refusal("INVALID_CONFIG", () =>
+      engine.runs.start(greeter, { name: "A" }, { config: { mark: 1 } as never }),
+    );
     expect(config.details.path).toBe("config.mark");
     expect(await engine.runs.count()).toBe(0);
   });
@@ -176,7 +197,12 @@ onEveryStorage("a run starts and settles", (kind) => {
     const { engine } = await setUp(kind, { agents: [worker.agent] });
     const run = await engine.runs.start(worker.agent, null);
     const again = await engine.runs.get(run.id);
-    const early = [run.result(), run.result(), again.result(), run.settled().then((o) => o.status === "succeeded" && o.output)];
+    const early = [
+      run.result(),
+      run.result(),
+      again.result(),
+      run.settled().then((o) => o.status === "succeeded" && o.output),
+    ];
     (await worker.next()).finish({ output: "done" });
     expect(await Promise.all(early)).toEqual(["done", "done", "done", "done"]);
     const late = await engine.runs.get(run.id);
@@ -223,13 +249,18 @@ onEveryStorage("a run starts and settles", (kind) => {
     const createdAt = new Date(clock.now());
     const run = await engine.runs.start(worker.agent, null);
     const turn = await worker.next();
-    expect(await run.info()).toMatchObject({ createdAt, startedAt: createdAt, leaseUntil: new Date(clock.now() + 15_000) });
+    expect(await run.info()).toMatchObject({
+      createdAt,
+      startedAt: createdAt,
+      leaseUntil: new Date(clock.now() + 15_000),
+    });
     await advance(1_000);
     turn.finish();
     await run.result();
     const info = await run.info();
     expect(info).toMatchObject({ status: "succeeded", createdAt, settledAt: new Date(clock.now()) });
-    for (const field of ["worker", "leaseUntil", "availableAt", "waiting", "error", "reason"]) expect(info).not.toHaveProperty(field);
+    for (const field of ["worker", "leaseUntil", "availableAt", "waiting", "error", "reason"])
+      expect(info).not.toHaveProperty(field);
   });
 
   test("a settled run never changes: late words of its agent are not heard", async () => {
@@ -248,7 +279,12 @@ onEveryStorage("a run starts and settles", (kind) => {
   });
 
   test("runs of agents that share an engine do not mix", async () => {
-    const doubler = defineAgent({ name: "doubler", input: z.number(), output: z.number(), run: ({ input }) => ({ output: 2 * input }) });
+    const doubler = defineAgent({
+      name: "doubler",
+      input: z.number(),
+      output: z.number(),
+      run: ({ input }) => ({ output: 2 * input }),
+    });
     const { engine } = await setUp(kind, { agents: [doubler, greeter] });
     const runs = await Promise.all(Array.from({ length: 20 }, (_, n) => engine.runs.start(doubler, n)));
     const greeting = await engine.runs.start(greeter, { name: "Ada" });
@@ -311,7 +347,8 @@ onEveryStorage("a run starts and settles", (kind) => {
     const c = await thread.start(worker.agent, null, { metadata: { user: "u2" } });
     await a.result();
     await quiet();
-    const ids = async (filter: Parameters<typeof engine.runs.list>[0]) => (await engine.runs.list(filter)).items.map(({ id }) => id);
+    const ids = async (filter: Parameters<typeof engine.runs.list>[0]) =>
+      (await engine.runs.list(filter)).items.map(({ id }) => id);
     expect(await ids({ order: "asc" })).toEqual([a.id, b.id, c.id]);
     expect(await ids({})).toEqual([c.id, b.id, a.id]);
     expect(await ids({ status: "succeeded" })).toEqual([a.id]);

@@ -4,23 +4,28 @@
  * Only generated ids may differ; the clocks are manual, so times do not.
  */
 
-import { defineAgent, HeddleError } from "@heddle/core";
 import type { Json, JsonObject, RunHandle, ThreadHandle } from "@heddle/core";
-import { checkInvariants } from "@heddle/core/testing";
+import { defineAgent, HeddleError } from "@heddle/core";
 import type { StorageSnapshot } from "@heddle/core/testing";
+import { checkInvariants } from "@heddle/core/testing";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { read } from "./frames.js";
-import { setUp } from "./set-up.js";
 import type { World } from "./set-up.js";
+import { setUp } from "./set-up.js";
 import { size } from "./size.js";
-import { storages } from "./storages.js";
 import type { StorageKind } from "./storages.js";
+import { storages } from "./storages.js";
 
 type How = "succeed" | "fail" | "hang" | "checkpoint and hang" | "fail once" | "return rubbish" | "append";
 
 type Action =
-  | { readonly do: "create"; readonly thread: string; readonly values: JsonObject | null; readonly ifExists: "fail" | "return" }
+  | {
+      readonly do: "create";
+      readonly thread: string;
+      readonly values: JsonObject | null;
+      readonly ifExists: "fail" | "return";
+    }
   | {
       readonly do: "start";
       readonly thread: string | null;
@@ -38,7 +43,13 @@ type Action =
   | { readonly do: "cancel all"; readonly thread: string }
   | { readonly do: "delete run"; readonly run: number }
   | { readonly do: "advance"; readonly ms: number }
-  | { readonly do: "update"; readonly thread: string; readonly title: string | null; readonly metadata: JsonObject; readonly archived: boolean }
+  | {
+      readonly do: "update";
+      readonly thread: string;
+      readonly title: string | null;
+      readonly metadata: JsonObject;
+      readonly archived: boolean;
+    }
   | { readonly do: "copy"; readonly thread: string; readonly to: string }
   | { readonly do: "delete thread"; readonly thread: string }
   | { readonly do: "list"; readonly status: "idle" | "busy" | "error"; readonly limit: number; readonly tag: number }
@@ -47,11 +58,33 @@ type Action =
 // Times that do not meet: of two things that fall due in the same ms, either may come first.
 const threads = ["a", "b", "a%", "😀"];
 const thread = fc.constantFrom(...threads);
-const small = fc.dictionary(fc.constantFrom("x", "y", "list"), fc.constantFrom<Json>(0, 1, "text", [1, 2], { deep: true }), { maxKeys: 2 }) as fc.Arbitrary<JsonObject>;
-const how = fc.constantFrom<How>("succeed", "fail", "hang", "hang", "checkpoint and hang", "fail once", "return rubbish", "append", "append");
+const small = fc.dictionary(
+  fc.constantFrom("x", "y", "list"),
+  fc.constantFrom<Json>(0, 1, "text", [1, 2], { deep: true }),
+  { maxKeys: 2 },
+) as fc.Arbitrary<JsonObject>;
+const how = fc.constantFrom<How>(
+  "succeed",
+  "fail",
+  "hang",
+  "hang",
+  "checkpoint and hang",
+  "fail once",
+  "return rubbish",
+  "append",
+  "append",
+);
 
 const action: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("create" as const), thread, values: fc.option(small), ifExists: fc.constantFrom("fail", "return") }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("create" as const),
+      thread,
+      values: fc.option(small),
+      ifExists: fc.constantFrom("fail", "return"),
+    }),
+  },
   {
     weight: 12,
     arbitrary: fc.record({
@@ -68,14 +101,37 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     }),
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constant("release" as const), run: fc.nat(50), fail: fc.boolean() }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("cancel" as const), run: fc.nat(50), grace: fc.constantFrom(0, 701) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant("cancel" as const), run: fc.nat(50), grace: fc.constantFrom(0, 701) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("cancel all" as const), thread }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("delete run" as const), run: fc.nat(50) }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("advance" as const), ms: fc.constantFrom(7, 101, 509, 1_013, 5_021) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("update" as const), thread, title: fc.constantFrom(null, "t"), metadata: fc.constantFrom<JsonObject>({}, { tag: 1 }, { tag: null }), archived: fc.boolean() }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant("advance" as const), ms: fc.constantFrom(7, 101, 509, 1_013, 5_021) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("update" as const),
+      thread,
+      title: fc.constantFrom(null, "t"),
+      metadata: fc.constantFrom<JsonObject>({}, { tag: 1 }, { tag: null }),
+      archived: fc.boolean(),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("copy" as const), thread, to: thread }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("delete thread" as const), thread }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("list" as const), status: fc.constantFrom("idle", "busy", "error"), limit: fc.integer({ min: 1, max: 3 }), tag: fc.nat(1) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("list" as const),
+      status: fc.constantFrom("idle", "busy", "error"),
+      limit: fc.integer({ min: 1, max: 3 }),
+      tag: fc.nat(1),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
 );
 
@@ -107,7 +163,8 @@ class Player {
       }
       if (how === "fail" || (how === "fail once" && attempt === 1)) throw new Error(`failure ${attempt}`);
       if (how === "return rubbish") return { values: { bad: Number.NaN } };
-      if (how === "append") return { output: attempt, values: { list: [...((values.list ?? []) as Json[]), `item ${"x".repeat(50)}`] } };
+      if (how === "append")
+        return { output: attempt, values: { list: [...((values.list ?? []) as Json[]), `item ${"x".repeat(50)}`] } };
       return { output: { how, attempt }, values: { last: how } };
     },
   });
@@ -172,12 +229,21 @@ class Player {
 
   async #start(action: Extract<Action, { do: "start" }>): Promise<unknown> {
     const { whenBusy, delay, deadline, key, priority, onCompletion } = action;
-    const options = { delay, priority, ...(deadline !== null && { deadline }), ...(key !== null && { idempotencyKey: key }) };
+    const options = {
+      delay,
+      priority,
+      ...(deadline !== null && { deadline }),
+      ...(key !== null && { idempotencyKey: key }),
+    };
     const { engine } = this.world;
     const handle =
       action.thread === null
         ? await engine.runs.start(this.#agent, action.how, { ...options, onCompletion })
-        : await this.#threadOf(action.thread).start(this.#agent, action.how, { ...options, whenBusy, ifNotExists: action.create ? "create" : "reject" });
+        : await this.#threadOf(action.thread).start(this.#agent, action.how, {
+            ...options,
+            whenBusy,
+            ifNotExists: action.create ? "create" : "reject",
+          });
     this.#follow(handle as RunHandle);
     return { id: handle.id, threadId: handle.threadId };
   }
@@ -228,7 +294,9 @@ class Player {
     const runs = (await engine.runs.list({ order: "asc", limit: 100 })).items;
     return {
       handles: this.#runs.map(({ outcome }) => outcome),
-      threads: await Promise.all(items.map(async (info) => ({ info, ...(await this.#look(await engine.threads.get(info.id))) }))),
+      threads: await Promise.all(
+        items.map(async (info) => ({ info, ...(await this.#look(await engine.threads.get(info.id))) })),
+      ),
       runs: await Promise.all(runs.map(async (run) => ({ run, events: await this.#eventsOf(run.id, run.status) }))),
     };
   }
@@ -275,7 +343,11 @@ class Player {
   /** Generated ids by the order of their appearance; stacks name files, which are no result. */
   #plain(value: unknown): string {
     const names = new Map<string, string>();
-    const text = JSON.stringify(value, (key, each: unknown) => (key === "stack" ? undefined : each === undefined ? "undefined" : each), 1);
+    const text = JSON.stringify(
+      value,
+      (key, each: unknown) => (key === "stack" ? undefined : each === undefined ? "undefined" : each),
+      1,
+    );
     return text.replace(/\b(run|thr|chk|wrk|msg)_[0-9A-Za-z]{26}\b/g, (id, prefix: string) => {
       const name = names.get(id) ?? `${prefix} ${names.size}`;
       names.set(id, name);

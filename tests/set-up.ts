@@ -1,10 +1,10 @@
 /** What every test starts from: an engine on a fresh storage, with virtual time, torn down and audited afterwards. */
 
-import { HeddleError } from "@heddle/core";
 import type { HeddleErrorCode } from "@heddle/core";
+import { HeddleError } from "@heddle/core";
 import type { Storage } from "@heddle/core/storage";
-import { checkInvariants, createTestEngine, manualClock } from "@heddle/core/testing";
 import type { ManualClock, TestEngine, TestEngineOptions } from "@heddle/core/testing";
+import { checkInvariants, createTestEngine, manualClock } from "@heddle/core/testing";
 import { expect, onTestFinished } from "vitest";
 import type { Database, StorageKind } from "./storages.js";
 

@@ -28,7 +28,9 @@ onEveryStorage("many runs start together", (kind) => {
     const worker = handDriven({ whenBusy: "enqueue" });
     const { engine } = await setUp(kind, { agents: [worker.agent] });
     const thread = await engine.threads.create();
-    const runs = await engine.runs.startMany(["a", "b", "c"].map((input) => ({ agent: worker.agent, input, threadId: thread.id })));
+    const runs = await engine.runs.startMany(
+      ["a", "b", "c"].map((input) => ({ agent: worker.agent, input, threadId: thread.id })),
+    );
     for (const input of ["a", "b", "c"]) {
       const turn = await worker.next();
       expect(turn.context.input).toBe(input);
@@ -95,7 +97,9 @@ onEveryStorage("many runs start together", (kind) => {
   test("a thousand at once", async () => {
     const worker = handDriven();
     const { engine, quiet } = await setUp(kind, { agents: [worker.agent], concurrency: Number.POSITIVE_INFINITY });
-    const runs = await engine.runs.startMany(Array.from({ length: 1_000 }, (_, n) => ({ agent: worker.agent, input: n })));
+    const runs = await engine.runs.startMany(
+      Array.from({ length: 1_000 }, (_, n) => ({ agent: worker.agent, input: n })),
+    );
     await quiet();
     expect(worker.turns).toHaveLength(1_000);
     for (const turn of worker.turns) turn.finish({ output: turn.context.input });

@@ -5,8 +5,8 @@ import { manualClock } from "@heddle/core/testing";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import BetterSqlite3 from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { failCommits, faultyStorage, storageError } from "./faulty-storage.js";
 import type { FaultyStorage } from "./faulty-storage.js";
+import { failCommits, faultyStorage, storageError } from "./faulty-storage.js";
 import { namesOf, read } from "./frames.js";
 import { handDriven } from "./hand-driven.js";
 import { failure, isPending, refusal, setUp } from "./set-up.js";
@@ -52,7 +52,14 @@ onEveryStorage("storage trouble", (kind) => {
       await advance(10_000);
       await Promise.all(written);
       finish();
-      expect(namesOf(await read(run.events()).ended).toSorted()).toEqual(["a", "b", "c", "run_started", "run_succeeded", "values_updated"]);
+      expect(namesOf(await read(run.events()).ended).toSorted()).toEqual([
+        "a",
+        "b",
+        "c",
+        "run_started",
+        "run_succeeded",
+        "values_updated",
+      ]);
       expect(await thread.values()).toEqual({ n: 1 });
     });
 
@@ -71,7 +78,9 @@ onEveryStorage("storage trouble", (kind) => {
     });
 
     test("while a retry is put off: the run waits for its retry as it should", async () => {
-      const { engine, worker, faults, advance } = await troubled({ retry: { maxFailures: 2, jitter: "none", delay: 100 } });
+      const { engine, worker, faults, advance } = await troubled({
+        retry: { maxFailures: 2, jitter: "none", delay: 100 },
+      });
       const run = await engine.runs.start(worker.agent, null);
       faults.before = failCommits("release_run", 2, () => storageError(code));
       (await worker.next()).fail(new Error("once"));
@@ -105,10 +114,20 @@ onEveryStorage("storage trouble", (kind) => {
     expect((await run.settled()).status).toBe("succeeded");
   });
 
-  test.each(["settle_run", "release_run", "record_progress", "accept_run", "claim_runs", "extend_leases", "cancel_run"] as const)(
+  test.each([
+    "settle_run",
+    "release_run",
+    "record_progress",
+    "accept_run",
+    "claim_runs",
+    "extend_leases",
+    "cancel_run",
+  ] as const)(
     "a commit whose answer got lost (%s): the run is settled, once, and those who wait hear of it",
     async (intent) => {
-      const { engine, worker, faults, advance } = await troubled({ retry: { maxFailures: 2, jitter: "none", delay: 10 } });
+      const { engine, worker, faults, advance } = await troubled({
+        retry: { maxFailures: 2, jitter: "none", delay: 10 },
+      });
       const thread = await engine.threads.create();
       let left = 1;
       faults.after = (_, intents) => {
@@ -118,7 +137,9 @@ onEveryStorage("storage trouble", (kind) => {
         }
       };
       const runs = [
-        await thread.start(worker.agent, "a").catch(async () => engine.runs.get((await engine.runs.list()).items[0]?.id ?? "")),
+        await thread
+          .start(worker.agent, "a")
+          .catch(async () => engine.runs.get((await engine.runs.list()).items[0]?.id ?? "")),
         await engine.runs.start(worker.agent, "b", { delay: 5 }),
       ];
       const outcomes = Promise.all(runs.map((run) => run.settled()));
@@ -136,8 +157,12 @@ onEveryStorage("storage trouble", (kind) => {
       }
       expect(left).toBe(0);
       expect(await isPending(outcomes)).toBe(false);
-      for (const [index, { status }] of (await outcomes).entries()) expect(status).toBe(intent === "cancel_run" && index === 0 ? "canceled" : "succeeded");
-      for (const run of runs) expect(namesOf(await read(run.events()).ended).filter((type) => /succeeded|canceled|failed/.test(type))).toHaveLength(1);
+      for (const [index, { status }] of (await outcomes).entries())
+        expect(status).toBe(intent === "cancel_run" && index === 0 ? "canceled" : "succeeded");
+      for (const run of runs)
+        expect(
+          namesOf(await read(run.events()).ended).filter((type) => /succeeded|canceled|failed/.test(type)),
+        ).toHaveLength(1);
     },
   );
 
@@ -149,10 +174,21 @@ onEveryStorage("storage trouble", (kind) => {
       if (/^(runs|threads|checkpoints|events)\./.test(call)) throw storageError("STORAGE_BUSY");
     };
     for (const call of [
-      () => engine.runs.list(), () => engine.runs.count(), () => engine.runs.get(run.id), () => run.info(), () => run.events().next(),
-      () => engine.threads.list(), () => engine.threads.get(thread.id), () => thread.info(), () => thread.values(), () => thread.history(),
-      () => thread.queue(), () => thread.events().next(), () => engine.runs.cancelMany({}),
-    ]) await refusal("STORAGE_BUSY", call);
+      () => engine.runs.list(),
+      () => engine.runs.count(),
+      () => engine.runs.get(run.id),
+      () => run.info(),
+      () => run.events().next(),
+      () => engine.threads.list(),
+      () => engine.threads.get(thread.id),
+      () => thread.info(),
+      () => thread.values(),
+      () => thread.history(),
+      () => thread.queue(),
+      () => thread.events().next(),
+      () => engine.runs.cancelMany({}),
+    ])
+      await refusal("STORAGE_BUSY", call);
     faults.before = () => {};
     expect(await engine.runs.count()).toBe(1);
     (await worker.next()).finish({ output: 1 });
@@ -235,12 +271,17 @@ onEveryStorage("storage trouble", (kind) => {
     void advance;
   });
 
-  test("random trouble, as much as there may be: every accepted run is settled, and no work is lost", { timeout: 60_000 }, async () => {
+  test("random trouble, as much as there may be: every accepted run is settled, and no work is lost", {
+    timeout: 60_000,
+  }, async () => {
     for (let round = 0; round < 10; round++) {
       const { engine, worker, faults, advance } = await troubled({ whenBusy: "enqueue" });
       const thread = await engine.threads.create({ values: { done: [] } });
       let seed = round + 1;
-      const random = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
+      const random = (): number => {
+        seed = (seed * 48_271) % 2_147_483_647;
+        return seed / 2_147_483_647;
+      };
       const sometimes: FaultyStorage["before"] = () => {
         if (random() < 0.15) throw random() < 0.8 ? storageError("STORAGE_BUSY") : new Error("odd");
       };
@@ -310,7 +351,10 @@ describe("data that somebody else broke, on SQLite", () => {
     (await worker.next()).finish({ output: "fine" });
     expect(await healthy.result()).toBe("fine");
     await advance(120_000);
-    expect(await poison.settled(), errors.join("\n")).toMatchObject({ status: "failed", error: { code: "CORRUPT_DATA" } });
+    expect(await poison.settled(), errors.join("\n")).toMatchObject({
+      status: "failed",
+      error: { code: "CORRUPT_DATA" },
+    });
     const thread = await engine.threads.get("t");
     expect(await thread.info()).toMatchObject({ status: "error", activeRunId: undefined });
   });

@@ -4,11 +4,11 @@ import type { RunFrame, ThreadFrame } from "@heddle/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { eventsOf, namesOf, read, seqsOf } from "./frames.js";
-import { handDriven } from "./hand-driven.js";
 import type { Turn } from "./hand-driven.js";
-import { size } from "./size.js";
-import { refusal, setUp } from "./set-up.js";
+import { handDriven } from "./hand-driven.js";
 import type { World } from "./set-up.js";
+import { refusal, setUp } from "./set-up.js";
+import { size } from "./size.js";
 import { onEveryStorage } from "./storages.js";
 
 const turnOfLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -32,11 +32,27 @@ onEveryStorage("streams", (kind) => {
       finish({ output: 1 });
       const frames = await live.ended;
       expect(namesOf(frames)).toEqual([
-        "run_started", "~assistant_message", "log", "~assistant_message", "~own", "log", "mine", "~assistant_message", "run_succeeded",
+        "run_started",
+        "~assistant_message",
+        "log",
+        "~assistant_message",
+        "~own",
+        "log",
+        "mine",
+        "~assistant_message",
+        "run_succeeded",
       ]);
       const deltas = frames.filter((frame) => frame.kind === "delta");
       expect(deltas.map(({ sequenceNumber }) => sequenceNumber)).toEqual([1, 2, 3, 4]);
-      expect(deltas[1]).toEqual({ kind: "delta", runId: run.id, attempt: 1, sequenceNumber: 2, type: "assistant_message", messageId: "m1", payload: { text: "b" } });
+      expect(deltas[1]).toEqual({
+        kind: "delta",
+        runId: run.id,
+        attempt: 1,
+        sequenceNumber: 2,
+        type: "assistant_message",
+        messageId: "m1",
+        payload: { text: "b" },
+      });
       expect(seqsOf(frames)).toEqual([1, 2, 3, 4, 5]);
     });
 
@@ -72,16 +88,31 @@ onEveryStorage("streams", (kind) => {
       second.finish();
       const frames = await live.ended;
       expect(eventsOf(frames).map(({ type, attempt }) => [type, attempt])).toEqual([
-        ["run_started", 1], ["own", 1], ["run_retrying", 1], ["run_started", 2], ["run_succeeded", 2],
+        ["run_started", 1],
+        ["own", 1],
+        ["run_retrying", 1],
+        ["run_started", 2],
+        ["run_succeeded", 2],
       ]);
-      expect(frames.filter((frame) => frame.kind === "delta").map(({ attempt, sequenceNumber }) => [attempt, sequenceNumber])).toEqual([[1, 1], [2, 1]]);
+      expect(
+        frames
+          .filter((frame) => frame.kind === "delta")
+          .map(({ attempt, sequenceNumber }) => [attempt, sequenceNumber]),
+      ).toEqual([
+        [1, 1],
+        [2, 1],
+      ]);
     });
 
     test("in a thread is the thread's log, filtered: same numbers, from its first event to its end", async () => {
       const worker = handDriven({ whenBusy: "enqueue" });
       const { engine } = await setUp(kind, { agents: [worker.agent] });
       const thread = await engine.threads.create();
-      const runs = [await thread.start(worker.agent, 1), await thread.start(worker.agent, 2), await thread.start(worker.agent, 3)];
+      const runs = [
+        await thread.start(worker.agent, 1),
+        await thread.start(worker.agent, 2),
+        await thread.start(worker.agent, 3),
+      ];
       const live = runs.map((run) => read(run.events()));
       await runs[2]?.cancel();
       for (let n = 0; n < 2; n++) {
@@ -98,7 +129,8 @@ onEveryStorage("streams", (kind) => {
       ]);
       expect(frames.flatMap(seqsOf).sort()).toEqual([1, 2, 3, 4, 5, 6, 7]);
       for (const [index, each] of frames.entries()) {
-        for (const frame of each) if (frame.kind === "event" || frame.kind === "delta") expect(frame.runId).toBe(runs[index]?.id);
+        for (const frame of each)
+          if (frame.kind === "event" || frame.kind === "delta") expect(frame.runId).toBe(runs[index]?.id);
       }
       const [, second] = runs;
       if (second !== undefined) expect(await read(second.events()).ended).toEqual(eventsOf(frames[1] ?? []));
@@ -130,9 +162,28 @@ onEveryStorage("streams", (kind) => {
       turn.finish({ values: { n: 2 } });
       await first.result();
       await quiet();
-      expect(idle.frames[0]).toEqual({ kind: "snapshot", protocolVersion: 1, seq: 0, values: { n: 0 }, activeRun: null });
-      expect(busy.frames[0]).toEqual({ kind: "snapshot", protocolVersion: 1, seq: 2, values: { n: 1 }, activeRun: { id: first.id, agent: "worker" } });
-      expect(namesOf(idle.frames)).toEqual(["snapshot", "run_started", "values_updated", "own", "values_updated", "run_succeeded"]);
+      expect(idle.frames[0]).toEqual({
+        kind: "snapshot",
+        protocolVersion: 1,
+        seq: 0,
+        values: { n: 0 },
+        activeRun: null,
+      });
+      expect(busy.frames[0]).toEqual({
+        kind: "snapshot",
+        protocolVersion: 1,
+        seq: 2,
+        values: { n: 1 },
+        activeRun: { id: first.id, agent: "worker" },
+      });
+      expect(namesOf(idle.frames)).toEqual([
+        "snapshot",
+        "run_started",
+        "values_updated",
+        "own",
+        "values_updated",
+        "run_succeeded",
+      ]);
       expect(seqsOf(busy.frames)).toEqual([3, 4, 5]);
       const second = await thread.start(worker.agent, 2);
       (await worker.next()).finish();
@@ -156,7 +207,12 @@ onEveryStorage("streams", (kind) => {
       finish();
       await run.result();
       await quiet();
-      expect(readings.map(({ frames }) => seqsOf(frames))).toEqual([[1, 2, 3, 4, 5, 6, 7], [2, 3, 4, 5, 6, 7], [5, 6, 7], [7]]);
+      expect(readings.map(({ frames }) => seqsOf(frames))).toEqual([
+        [1, 2, 3, 4, 5, 6, 7],
+        [2, 3, 4, 5, 6, 7],
+        [5, 6, 7],
+        [7],
+      ]);
       await thread.delete();
     });
 
@@ -176,9 +232,9 @@ onEveryStorage("streams", (kind) => {
       (await worker.next()).finish();
       await second.result();
       await refusal("CURSOR_EXPIRED", () => again.events({ after: 1 }).next());
-      const readings = [2, 3, 4].map((after) => read(again.events({ after })));
+      const readings = [0, 2, 3, 4].map((after) => read(again.events({ after })));
       await quiet();
-      expect(readings.map(({ frames }) => seqsOf(frames))).toEqual([[3, 4], [4], []]);
+      expect(readings.map(({ frames }) => seqsOf(frames))).toEqual([[3, 4], [3, 4], [4], []]);
       await again.delete();
     });
 
@@ -242,19 +298,29 @@ onEveryStorage("streams", (kind) => {
     expect(seqsOf(await read(run.events()).ended)).toEqual([1, 2, 3]);
   });
 
-  test.each(["run_started", "run_succeeded", "run_anything", "values_updated", "thread_deleted", "thread_x", "", "x".repeat(101), 5, null, undefined, {}])(
-    "an agent cannot send a frame of type %j",
-    async (type) => {
-      const worker = handDriven();
-      const { engine } = await setUp(kind, { agents: [worker.agent] });
-      const run = await engine.runs.start(worker.agent, null);
-      const { context, finish } = await worker.next();
-      expect((await refusal("INVALID_ARGUMENT", () => context.emit(type as never))).details).toEqual({ field: "type" });
-      await refusal("INVALID_ARGUMENT", () => context.delta(type as never));
-      finish();
-      expect(namesOf(await read(run.events()).ended)).toEqual(["run_started", "run_succeeded"]);
-    },
-  );
+  test.each([
+    "run_started",
+    "run_succeeded",
+    "run_anything",
+    "values_updated",
+    "thread_deleted",
+    "thread_x",
+    "",
+    "x".repeat(101),
+    5,
+    null,
+    undefined,
+    {},
+  ])("an agent cannot send a frame of type %j", async (type) => {
+    const worker = handDriven();
+    const { engine } = await setUp(kind, { agents: [worker.agent] });
+    const run = await engine.runs.start(worker.agent, null);
+    const { context, finish } = await worker.next();
+    expect((await refusal("INVALID_ARGUMENT", () => context.emit(type as never))).details).toEqual({ field: "type" });
+    await refusal("INVALID_ARGUMENT", () => context.delta(type as never));
+    finish();
+    expect(namesOf(await read(run.events()).ended)).toEqual(["run_started", "run_succeeded"]);
+  });
 
   test("payloads that JSON cannot hold, or too large ones, are refused and leave no gap", async () => {
     const worker = handDriven();
@@ -273,6 +339,32 @@ onEveryStorage("streams", (kind) => {
     expect(namesOf(frames)).toEqual(["run_started", "~own", "own", "run_succeeded"]);
     expect(frames[1]).toMatchObject({ sequenceNumber: 1 });
     expect(seqsOf(frames)).toEqual([1, 2, 3]);
+  });
+
+  test("an event with a key is stored once, however often its run is tried", async () => {
+    const worker = handDriven({ retry: { maxFailures: 3, jitter: "none", delay: 10 } });
+    const { engine, advance } = await setUp(kind, { agents: [worker.agent] });
+    const run = await engine.runs.start(worker.agent, null);
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      const { context, finish, fail } = await worker.next();
+      await Promise.all([
+        context.emit("own", { attempt }, { key: "a" }),
+        context.emit("own", { attempt, other: true }, { key: "b" }),
+        context.emit("own", { attempt }),
+      ]);
+      if (attempt < 3) fail(new Error("again"));
+      else finish();
+      await advance(20);
+    }
+    const own = eventsOf(await read(run.events()).ended).filter(({ type }) => type === "own");
+    expect(own.map(({ payload }) => payload)).toEqual([
+      { attempt: 1 },
+      { attempt: 1, other: true },
+      { attempt: 1 },
+      { attempt: 2 },
+      { attempt: 3 },
+    ]);
+    expect(seqsOf(await read(run.events()).ended)).toEqual(Array.from({ length: 11 }, (_, n) => n + 1));
   });
 
   test("what an agent emitted and changes later is seen as it was", async () => {
@@ -329,6 +421,23 @@ onEveryStorage("streams", (kind) => {
       expect(seqsOf(await read(stream).ended)).toEqual(Array.from({ length: 3_002 }, (_, n) => n + 2));
     });
 
+    test("that never reads costs no more than its buffer", async () => {
+      const worker = handDriven();
+      const { engine } = await setUp(kind, { agents: [worker.agent], limits: { bufferedDeltas: 100 } });
+      const run = await engine.runs.start(worker.agent, null);
+      const stuck = run.events();
+      await stuck.next();
+      const { context, finish } = await worker.next();
+      const before = process.memoryUsage().heapUsed;
+      // 400 MB, were they all kept: far more than what waits for the garbage collector.
+      for (let n = 0; n < 4_000; n++)
+        context.delta("own", { text: "x".repeat(50_000) + n, n: new Array(5_000).fill(n) });
+      expect(process.memoryUsage().heapUsed - before).toBeLessThan(150_000_000);
+      finish();
+      await run.result();
+      await stuck.return();
+    });
+
     test("does not slow the agent or other readers", async () => {
       const worker = handDriven();
       const { engine } = await setUp(kind, { agents: [worker.agent] });
@@ -375,7 +484,8 @@ onEveryStorage("streams", (kind) => {
       for await (const frame of stream) {
         frames.push(frame);
         for (let turns = 0; turns < pace; turns++) await turnOfLoop();
-        if (frame.kind === "event" && frame.runId === runId && /^run_(succeeded|failed|canceled)$/.test(frame.type)) return frames;
+        if (frame.kind === "event" && frame.runId === runId && /^run_(succeeded|failed|canceled)$/.test(frame.type))
+          return frames;
       }
       return frames;
     }
@@ -393,11 +503,18 @@ onEveryStorage("streams", (kind) => {
     /** Deltas and own events carry the number of their emission. */
     function numbersOf(frames: readonly ThreadFrame[]): number[] {
       return frames.flatMap((frame) =>
-        (frame.kind === "delta" || frame.kind === "event") && frame.type === "own" ? [(frame.payload as { n: number }).n] : [],
+        (frame.kind === "delta" || frame.kind === "event") && frame.type === "own"
+          ? [(frame.payload as { n: number }).n]
+          : [],
       );
     }
 
-    async function play(world: World, worker: ReturnType<typeof handDriven>, actions: readonly Action[], readers: readonly Reader[]) {
+    async function play(
+      world: World,
+      worker: ReturnType<typeof handDriven>,
+      actions: readonly Action[],
+      readers: readonly Reader[],
+    ) {
       const thread = await world.engine.threads.create();
       const run = await thread.start(worker.agent, null);
       const readings: Promise<{ reader: Reader; frames: ThreadFrame[]; from: number }>[] = [];
@@ -406,7 +523,11 @@ onEveryStorage("streams", (kind) => {
         const after = reader.cursor % (lastSeq + 1);
         const stream: AsyncIterable<ThreadFrame> =
           reader.of === "run" ? run.events() : thread.events(reader.of === "cursor" ? { after } : {});
-        return { reader, frames: await readSlowly(stream, run.id, reader.pace), from: reader.of === "cursor" ? after : 0 };
+        return {
+          reader,
+          frames: await readSlowly(stream, run.id, reader.pace),
+          from: reader.of === "cursor" ? after : 0,
+        };
       };
       const turn = await worker.next();
       for (const [n, action] of actions.entries()) {
@@ -414,7 +535,8 @@ onEveryStorage("streams", (kind) => {
         await act(turn, action, n);
       }
       turn.finish();
-      for (const reader of readers) if (reader.at % (actions.length + 1) === actions.length) readings.push(open(reader));
+      for (const reader of readers)
+        if (reader.at % (actions.length + 1) === actions.length) readings.push(open(reader));
       await run.result();
       return { thread, readings: await Promise.all(readings.map((reading) => withTimeout(reading))) };
     }
@@ -427,34 +549,47 @@ onEveryStorage("streams", (kind) => {
       return Promise.race([promise, late]).finally(() => clearTimeout(timer));
     }
 
-    test("no event is missing, doubled or out of order, and no frame overtakes another", { timeout: 120_000 }, async () => {
+    test("no event is missing, doubled or out of order, and no frame overtakes another", {
+      timeout: 120_000,
+    }, async () => {
       const worker = handDriven();
       const world = await setUp(kind, { agents: [worker.agent] });
       await fc.assert(
-        fc.asyncProperty(fc.array(action, { maxLength: 25 }), fc.array(reader, { minLength: 1, maxLength: 6 }), async (actions, readers) => {
-          const { thread, readings } = await play(world, worker, actions, readers);
-          const { lastSeq } = await thread.info();
-          for (const { reader, frames, from } of readings) {
-            const [head] = frames;
-            const start = head?.kind === "snapshot" ? head.seq : from;
-            // Who opens a thread's stream after its run's end has nothing to wait for.
-            if (start === lastSeq) continue;
-            expect(seqsOf(frames), JSON.stringify(reader)).toEqual(Array.from({ length: lastSeq - start }, (_, n) => start + n + 1));
-            const numbers = numbersOf(frames);
-            expect(numbers, JSON.stringify(reader)).toEqual(numbers.toSorted((a, b) => a - b));
-            const first = frames.find((frame) => frame.kind === "delta");
-            const deltas = frames.filter((frame): frame is Extract<RunFrame, { kind: "delta" }> => frame.kind === "delta");
-            expect(deltas.map(({ sequenceNumber }) => sequenceNumber), "no delta is lost once the reader is there").toEqual(
-              deltas.map((_, index) => (first?.kind === "delta" ? first.sequenceNumber : 0) + index),
-            );
-            if (head?.kind === "snapshot") {
-              const written = actions.flatMap((action, n) => (action.do === "checkpoint" ? [n] : []));
-              const updates = eventsOf(frames).filter(({ type }) => type === "values_updated").length;
-              const at = written[written.length - updates - 1];
-              expect(head.values, "the snapshot's values belong to its number").toEqual(at === undefined ? {} : { n: at });
+        fc.asyncProperty(
+          fc.array(action, { maxLength: 25 }),
+          fc.array(reader, { minLength: 1, maxLength: 6 }),
+          async (actions, readers) => {
+            const { thread, readings } = await play(world, worker, actions, readers);
+            const { lastSeq } = await thread.info();
+            for (const { reader, frames, from } of readings) {
+              const [head] = frames;
+              const start = head?.kind === "snapshot" ? head.seq : from;
+              // Who opens a thread's stream after its run's end has nothing to wait for.
+              if (start === lastSeq) continue;
+              expect(seqsOf(frames), JSON.stringify(reader)).toEqual(
+                Array.from({ length: lastSeq - start }, (_, n) => start + n + 1),
+              );
+              const numbers = numbersOf(frames);
+              expect(numbers, JSON.stringify(reader)).toEqual(numbers.toSorted((a, b) => a - b));
+              const first = frames.find((frame) => frame.kind === "delta");
+              const deltas = frames.filter(
+                (frame): frame is Extract<RunFrame, { kind: "delta" }> => frame.kind === "delta",
+              );
+              expect(
+                deltas.map(({ sequenceNumber }) => sequenceNumber),
+                "no delta is lost once the reader is there",
+              ).toEqual(deltas.map((_, index) => (first?.kind === "delta" ? first.sequenceNumber : 0) + index));
+              if (head?.kind === "snapshot") {
+                const written = actions.flatMap((action, n) => (action.do === "checkpoint" ? [n] : []));
+                const updates = eventsOf(frames).filter(({ type }) => type === "values_updated").length;
+                const at = written[written.length - updates - 1];
+                expect(head.values, "the snapshot's values belong to its number").toEqual(
+                  at === undefined ? {} : { n: at },
+                );
+              }
             }
-          }
-        }),
+          },
+        ),
         { numRuns: size(150, 2_000) },
       );
     });

@@ -9,12 +9,37 @@ import { refusal, setUp } from "./set-up.js";
 import { onEveryStorage } from "./storages.js";
 
 const hostileIds = [
-  "it's \"quoted\"; drop table heddle_threads; --",
-  "100%", "100_", "10", "100", "1000",
-  "a", "a/b", "a/bc", "A",
-  "t:a", "s", "r:run_1", "__proto__", "constructor", "null", "undefined", "0",
-  " ", " a", "a ", "\t", "line\nbreak", "\\", "\\%",
-  "ä", "a\u0308", "😀", "\uffff", "\u200b", "x".repeat(255),
+  'it\'s "quoted"; drop table heddle_threads; --',
+  "100%",
+  "100_",
+  "10",
+  "100",
+  "1000",
+  "a",
+  "a/b",
+  "a/bc",
+  "A",
+  "t:a",
+  "s",
+  "r:run_1",
+  "__proto__",
+  "constructor",
+  "null",
+  "undefined",
+  "0",
+  " ",
+  " a",
+  "a ",
+  "\t",
+  "line\nbreak",
+  "\\",
+  "\\%",
+  "ä",
+  "a\u0308",
+  "😀",
+  "\uffff",
+  "\u200b",
+  "x".repeat(255),
 ];
 
 onEveryStorage("a thread", (kind) => {
@@ -45,7 +70,12 @@ onEveryStorage("a thread", (kind) => {
     test("with id, title, metadata and values of one's own", async () => {
       const { engine } = await setUp(kind);
       const metadata = { user: "u1", n: 1, nested: { deep: [true, null] } };
-      const thread = await engine.threads.create({ id: "mine", title: "My thread", metadata, values: { messages: ["hi"] } });
+      const thread = await engine.threads.create({
+        id: "mine",
+        title: "My thread",
+        metadata,
+        values: { messages: ["hi"] },
+      });
       expect(await thread.info()).toMatchObject({ id: "mine", title: "My thread", metadata });
       expect(await thread.values()).toEqual({ messages: ["hi"] });
       expect(await thread.history()).toMatchObject([{ kind: "initial", runId: undefined, parentId: undefined }]);
@@ -54,7 +84,9 @@ onEveryStorage("a thread", (kind) => {
     test("once: a second one is refused and changes nothing", async () => {
       const { engine } = await setUp(kind);
       const thread = await engine.threads.create({ id: "mine", title: "first", values: { n: 1 } });
-      const error = await refusal("THREAD_EXISTS", () => engine.threads.create({ id: "mine", title: "second", values: { n: 2 } }));
+      const error = await refusal("THREAD_EXISTS", () =>
+        engine.threads.create({ id: "mine", title: "second", values: { n: 2 } }),
+      );
       expect(error.details).toEqual({ threadId: "mine" });
       expect(await thread.info()).toMatchObject({ title: "first" });
       expect(await thread.values()).toEqual({ n: 1 });
@@ -108,7 +140,12 @@ onEveryStorage("a thread", (kind) => {
       for (const id of hostileIds.filter((_, index) => index % 2 === 0)) await (await engine.threads.get(id)).delete();
       expect(await engine.threads.count()).toBe(Math.floor(hostileIds.length / 2));
       for (const id of hostileIds.filter((_, index) => index % 2 === 1)) {
-        expect(seqsOf((await read((await engine.runs.get((await engine.runs.list({ threadId: id })).items[0]?.id ?? "")).events()).ended))).toEqual([1, 2]);
+        expect(
+          seqsOf(
+            await read((await engine.runs.get((await engine.runs.list({ threadId: id })).items[0]?.id ?? "")).events())
+              .ended,
+          ),
+        ).toEqual([1, 2]);
       }
     });
   });
@@ -128,13 +165,15 @@ onEveryStorage("a thread", (kind) => {
         c: await make("c", { user: "u2", n: 1, on: false, none: null }),
         d: await make("d", { user: "U1", text: "100%" }),
       };
-      const ids = async (options: Parameters<typeof engine.threads.list>[0]) => (await engine.threads.list(options)).items.map(({ id }) => id);
+      const ids = async (options: Parameters<typeof engine.threads.list>[0]) =>
+        (await engine.threads.list(options)).items.map(({ id }) => id);
       return { ...world, worker, threads, ids };
     }
 
     test("by equality of top-level metadata: type counts, wildcards are text", async () => {
       const { ids, engine } = await library();
-      const by = (metadata: Record<string, string | number | boolean>) => ids({ metadata, sortBy: "createdAt", order: "asc" });
+      const by = (metadata: Record<string, string | number | boolean>) =>
+        ids({ metadata, sortBy: "createdAt", order: "asc" });
       expect(await by({ user: "u1" })).toEqual(["a", "b"]);
       expect(await by({ user: "u1", n: 2 })).toEqual(["b"]);
       expect(await by({ n: 1 })).toEqual(["a", "c"]);
@@ -153,7 +192,8 @@ onEveryStorage("a thread", (kind) => {
 
     test("by status, which is derived from its runs", async () => {
       const { worker, threads, ids } = await library();
-      const status = async (status: "idle" | "busy" | "error" | "interrupted") => ids({ status, sortBy: "createdAt", order: "asc" });
+      const status = async (status: "idle" | "busy" | "error" | "interrupted") =>
+        ids({ status, sortBy: "createdAt", order: "asc" });
       expect(await status("idle")).toEqual(["a", "b", "c", "d"]);
       const busy = await threads.a.start(worker.agent, 1);
       const failed = await threads.b.start(worker.agent, 1);
@@ -195,20 +235,23 @@ onEveryStorage("a thread", (kind) => {
       expect(await ids({ sortBy: "createdAt" })).toEqual(["d", "c", "b", "a"]);
     });
 
-    test.each(["asc", "desc"] as const)("page by page (%s): each one once, also where all times are equal", async (order) => {
-      const { engine } = await setUp(kind);
-      for (let n = 0; n < 11; n++) await engine.threads.create({ id: `t${String(n).padStart(2, "0")}` });
-      const seen: string[] = [];
-      let cursor: string | undefined;
-      do {
-        const page = await engine.threads.list({ limit: 4, sortBy: "createdAt", order, ...(cursor && { cursor }) });
-        expect(page.items.length).toBeLessThanOrEqual(4);
-        seen.push(...page.items.map(({ id }) => id));
-        cursor = page.nextCursor;
-      } while (cursor !== undefined);
-      const expected = Array.from({ length: 11 }, (_, n) => `t${String(n).padStart(2, "0")}`);
-      expect(seen).toEqual(order === "asc" ? expected : expected.toReversed());
-    });
+    test.each(["asc", "desc"] as const)(
+      "page by page (%s): each one once, also where all times are equal",
+      async (order) => {
+        const { engine } = await setUp(kind);
+        for (let n = 0; n < 11; n++) await engine.threads.create({ id: `t${String(n).padStart(2, "0")}` });
+        const seen: string[] = [];
+        let cursor: string | undefined;
+        do {
+          const page = await engine.threads.list({ limit: 4, sortBy: "createdAt", order, ...(cursor && { cursor }) });
+          expect(page.items.length).toBeLessThanOrEqual(4);
+          seen.push(...page.items.map(({ id }) => id));
+          cursor = page.nextCursor;
+        } while (cursor !== undefined);
+        const expected = Array.from({ length: 11 }, (_, n) => `t${String(n).padStart(2, "0")}`);
+        expect(seen).toEqual(order === "asc" ? expected : expected.toReversed());
+      },
+    );
 
     test("a page holds 50 unless told otherwise, and 100 at most", async () => {
       const { engine } = await setUp(kind);
@@ -223,11 +266,19 @@ onEveryStorage("a thread", (kind) => {
       const { engine, clock } = await setUp(kind);
       const thread = await engine.threads.create({ title: "old", metadata: { a: 1, b: { c: 1, d: 2 }, gone: true } });
       await clock.advance(5_000);
-      const updated = await thread.update({ title: "new", metadata: { a: 2, b: { c: 3 }, gone: null, fresh: "x" }, archived: true });
+      const updated = await thread.update({
+        title: "new",
+        metadata: { a: 2, b: { c: 3 }, gone: null, fresh: "x" },
+        archived: true,
+      });
       expect(updated).toMatchObject({ title: "new", archived: true, updatedAt: new Date(clock.now()) });
       expect(updated.metadata).toEqual({ a: 2, b: { c: 3 }, fresh: "x" });
       expect(await thread.info()).toEqual(updated);
-      expect(await thread.update({ title: null, archived: false })).toMatchObject({ title: undefined, archived: false, metadata: updated.metadata });
+      expect(await thread.update({ title: null, archived: false })).toMatchObject({
+        title: undefined,
+        archived: false,
+        metadata: updated.metadata,
+      });
     });
 
     test("within the limit of its metadata, counted after the merge", async () => {
@@ -274,7 +325,14 @@ onEveryStorage("a thread", (kind) => {
       (await worker.next()).finish({ values: { list: [1, 2] } });
       await run.result();
       const copy = await source.copy({ id: "copy" });
-      expect(await copy.info()).toMatchObject({ id: "copy", title: "source", metadata: { a: 1 }, status: "idle", lastSeq: 0, agent: undefined });
+      expect(await copy.info()).toMatchObject({
+        id: "copy",
+        title: "source",
+        metadata: { a: 1 },
+        status: "idle",
+        lastSeq: 0,
+        agent: undefined,
+      });
       expect(await copy.values()).toEqual({ list: [1, 2] });
       expect(await copy.history()).toEqual(await source.history());
       const more = await copy.start(worker.agent, null);
@@ -366,10 +424,20 @@ onEveryStorage("a thread", (kind) => {
       const [checkpoint] = await thread.history();
       await thread.delete();
       for (const work of [
-        () => thread.info(), () => thread.values(), () => thread.history(), () => thread.update({ title: "x" }),
-        () => thread.delete(), () => thread.copy(), () => thread.start(worker.agent, null), () => thread.events().next(),
-        () => thread.events({ after: 0 }).next(), () => engine.threads.get("t"), () => thread.valuesAt(checkpoint?.id ?? ""), () => thread.queue(),
-      ]) await refusal("THREAD_NOT_FOUND", work);
+        () => thread.info(),
+        () => thread.values(),
+        () => thread.history(),
+        () => thread.update({ title: "x" }),
+        () => thread.delete(),
+        () => thread.copy(),
+        () => thread.start(worker.agent, null),
+        () => thread.events().next(),
+        () => thread.events({ after: 0 }).next(),
+        () => engine.threads.get("t"),
+        () => thread.valuesAt(checkpoint?.id ?? ""),
+        () => thread.queue(),
+      ])
+        await refusal("THREAD_NOT_FOUND", work);
       await refusal("RUN_NOT_FOUND", () => engine.runs.get(run.id));
       expect(await engine.runs.count()).toBe(0);
       expect(await engine.threads.count({ archived: "any" })).toBe(0);
@@ -424,7 +492,13 @@ onEveryStorage("a thread", (kind) => {
       const [checkpoint] = await old.history();
       await old.delete();
       const fresh = await engine.threads.create({ id: "t" });
-      expect(await fresh.info()).toMatchObject({ title: undefined, metadata: {}, status: "idle", agent: undefined, lastSeq: 2 });
+      expect(await fresh.info()).toMatchObject({
+        title: undefined,
+        metadata: {},
+        status: "idle",
+        agent: undefined,
+        lastSeq: 2,
+      });
       expect(await fresh.values()).toEqual({});
       expect(await fresh.history()).toEqual([]);
       await refusal("CHECKPOINT_NOT_FOUND", () => fresh.valuesAt(checkpoint?.id ?? ""));
@@ -448,7 +522,13 @@ onEveryStorage("a thread", (kind) => {
     });
 
     test("creates, starts, cancels, updates and deletes at once end well", async () => {
-      const quick = defineAgent({ name: "quick", whenBusy: "enqueue", run: async () => { await new Promise((resolve) => setImmediate(resolve)); } });
+      const quick = defineAgent({
+        name: "quick",
+        whenBusy: "enqueue",
+        run: async () => {
+          await new Promise((resolve) => setImmediate(resolve));
+        },
+      });
       const { engine, runUntilIdle } = await setUp(kind, { agents: [quick] });
       for (let round = 0; round < 15; round++) {
         const thread = await engine.threads.getOrCreate("t");
@@ -465,7 +545,9 @@ onEveryStorage("a thread", (kind) => {
         ];
         await Promise.allSettled(steps);
         await runUntilIdle();
-        const started = (await Promise.allSettled(runs)).flatMap((run) => (run.status === "fulfilled" ? [run.value] : []));
+        const started = (await Promise.allSettled(runs)).flatMap((run) =>
+          run.status === "fulfilled" ? [run.value] : [],
+        );
         for (const run of started) expect(["succeeded", "canceled"]).toContain((await run.settled()).status);
         expect(await thread.info()).toMatchObject({ status: "idle", queueLength: 0 });
       }
@@ -498,7 +580,13 @@ onEveryStorage("a thread", (kind) => {
     });
 
     test("one that fails leaves the other's keys alone", async () => {
-      const broken = defineAgent({ name: "broken", values: z.object({ count: z.number().default(0) }), run: () => { throw new Error("boom"); } });
+      const broken = defineAgent({
+        name: "broken",
+        values: z.object({ count: z.number().default(0) }),
+        run: () => {
+          throw new Error("boom");
+        },
+      });
       const { engine } = await setUp(kind, { agents: [counter, broken] });
       const thread = await engine.threads.create();
       await (await thread.start(counter, null)).result();
@@ -514,7 +602,11 @@ onEveryStorage("a thread", (kind) => {
       const { engine } = await setUp(kind, { agents: [worker.agent] });
       const thread = await engine.threads.create({ metadata: { own: 1 } });
       const before = await thread.info();
-      const first = await thread.start(worker.agent, "in", { config: { secret: 1 }, metadata: { run: 1 }, priority: 9 });
+      const first = await thread.start(worker.agent, "in", {
+        config: { secret: 1 },
+        metadata: { run: 1 },
+        priority: 9,
+      });
       (await worker.next()).finish();
       await first.result();
       const second = await thread.start(worker.agent, null);
@@ -542,6 +634,7 @@ onEveryStorage("a thread", (kind) => {
     expect(lastSeq).toBe(25);
     const all = await Promise.all(runs.map((run) => read(run.events()).ended));
     expect(all.flatMap(seqsOf).sort((a, b) => a - b)).toEqual(Array.from({ length: 25 }, (_, n) => n + 1));
-    for (const frames of all) expect(eventsOf(frames).map(({ type }) => type)).toEqual(["run_started", "a", "b", "c", "run_succeeded"]);
+    for (const frames of all)
+      expect(eventsOf(frames).map(({ type }) => type)).toEqual(["run_started", "a", "b", "c", "run_succeeded"]);
   });
 });

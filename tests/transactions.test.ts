@@ -1,11 +1,11 @@
 /** The host's own rows and its run starts commit together, or not at all. */
 
-import { expect, onTestFinished, test } from "vitest";
-import { createEngine } from "@heddle/core";
 import type { Transaction } from "@heddle/core";
+import { createEngine } from "@heddle/core";
 import { manualClock } from "@heddle/core/testing";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import BetterSqlite3 from "better-sqlite3";
+import { expect, onTestFinished, test } from "vitest";
 import { handDriven } from "./hand-driven.js";
 import { failure, isPending, refusal, setUp } from "./set-up.js";
 import { onEveryStorage } from "./storages.js";
@@ -29,11 +29,21 @@ onEveryStorage("a transaction", (kind) => {
     });
     expect(result).toBe("of the body");
     await quiet();
-    expect(worker.turns.map(({ context }) => context.input).sort()).toEqual(["in new thread", "in thread", "stateless"]);
+    expect(worker.turns.map(({ context }) => context.input).sort()).toEqual([
+      "in new thread",
+      "in thread",
+      "stateless",
+    ]);
     for (const turn of worker.turns) turn.finish({ output: turn.context.input });
     await quiet();
-    (await worker.next(), await worker.next(), await worker.next(), await worker.next()).finish({ output: "last" });
-    expect(await Promise.all(runs.map((run) => run.result()))).toEqual(["stateless", "in thread", "in new thread", "last"]);
+    const [last] = worker.turns.slice(3);
+    last?.finish({ output: "last" });
+    expect(await Promise.all(runs.map((run) => run.result()))).toEqual([
+      "stateless",
+      "in thread",
+      "in new thread",
+      "last",
+    ]);
     expect(await created.values()).toEqual({ n: 1 });
   });
 
@@ -116,7 +126,8 @@ onEveryStorage("a transaction", (kind) => {
         () => run.events().next(),
         () => thread.queue(),
         () => engine.transaction(async () => {}),
-      ]) await refusal("TRANSACTION_MISUSE", call);
+      ])
+        await refusal("TRANSACTION_MISUSE", call);
       await engine.runs.start(worker.agent, "inside", { tx });
     });
     expect(await engine.runs.count()).toBe(2);
@@ -213,7 +224,12 @@ test("on SQLite the host's rows and the runs are one: both there, or neither", a
     engine.transaction(async ({ host, ...tx }) => {
       host.database.prepare("insert into orders (id) values (?)").run(id);
       const run = await engine.runs.start(worker.agent, id, { tx: { host, ...tx } });
-      await host.kysely<{ orders: { id: string; run: string | null } }>().updateTable("orders").set({ run: run.id }).where("id", "=", id).execute();
+      await host
+        .kysely<{ orders: { id: string; run: string | null } }>()
+        .updateTable("orders")
+        .set({ run: run.id })
+        .where("id", "=", id)
+        .execute();
       if (fail) throw new Error("out of stock");
       return run.id;
     });

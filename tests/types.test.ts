@@ -3,7 +3,6 @@
  * that must not compile is marked with @ts-expect-error. At run time only the shape of the assertions is exercised.
  */
 
-import { createEngine, defineAgent, HeddleError, memoryStorage, REMOVE } from "@heddle/core";
 import type {
   CheckpointKind,
   Engine,
@@ -21,8 +20,9 @@ import type {
   ThreadStatus,
   ValuesOf,
 } from "@heddle/core";
-import { sqliteStorage } from "@heddle/storage-sqlite";
+import { createEngine, defineAgent, HeddleError, memoryStorage, REMOVE } from "@heddle/core";
 import type { SqliteHost } from "@heddle/storage-sqlite";
+import { sqliteStorage } from "@heddle/storage-sqlite";
 import { expectTypeOf, test } from "vitest";
 import { z } from "zod";
 
@@ -30,13 +30,20 @@ const Message = z.object({ role: z.enum(["user", "assistant"]), text: z.string()
 
 const chat = defineAgent({
   name: "chat",
-  input: z.object({ message: z.string(), at: z.string().transform((text) => new Date(text)), tries: z.number().default(1) }),
+  input: z.object({
+    message: z.string(),
+    at: z.string().transform((text) => new Date(text)),
+    tries: z.number().default(1),
+  }),
   values: z.object({ messages: z.array(Message).default([]), topic: z.string().optional() }),
   output: z.object({ reply: z.string(), count: z.string().transform(Number) }),
   config: z.object({ model: z.string() }).optional(),
   run: async ({ input, values, config, checkpoint, emit, delta, signal, runId, threadId, attempt, metadata }) => {
     expectTypeOf(input).toEqualTypeOf<{ message: string; at: Date; tries: number }>();
-    expectTypeOf(values).toEqualTypeOf<{ messages: { role: "user" | "assistant"; text: string }[]; topic?: string | undefined }>();
+    expectTypeOf(values).toEqualTypeOf<{
+      messages: { role: "user" | "assistant"; text: string }[];
+      topic?: string | undefined;
+    }>();
     expectTypeOf(config).toEqualTypeOf<{ model: string } | undefined>();
     expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
     expectTypeOf(runId).toEqualTypeOf<string>();
@@ -51,7 +58,10 @@ const chat = defineAgent({
     void emit("assistant_message", { content: "hi" });
     void emit("own", { any: "json" }, { key: "once" });
     delta("assistant_message", { text: "h" }, { messageId: "m1" });
-    return { output: { reply: "hi", count: "1" }, values: { messages: [...values.messages, { role: "user", text: input.message }] } };
+    return {
+      output: { reply: "hi", count: "1" },
+      values: { messages: [...values.messages, { role: "user", text: input.message }] },
+    };
   },
 });
 
@@ -76,7 +86,10 @@ export async function mustCompile(engine: Engine, thread: ThreadHandle): Promise
   if (outcome.status === "failed") expectTypeOf(outcome.error.message).toEqualTypeOf<string>();
   // @ts-expect-error: a failed run has no output
   if (outcome.status === "failed") void outcome.output;
-  expectTypeOf(await (await thread.start(chat, { message: "hi", at: "", tries: 2 })).result()).toEqualTypeOf<{ reply: string; count: number }>();
+  expectTypeOf(await (await thread.start(chat, { message: "hi", at: "", tries: 2 })).result()).toEqualTypeOf<{
+    reply: string;
+    count: number;
+  }>();
 
   // @ts-expect-error: input lacks a field
   void engine.runs.start(chat, { message: "hi" });
@@ -96,11 +109,14 @@ export async function mustCompile(engine: Engine, thread: ThreadHandle): Promise
   void thread.start(chat, { message: "hi", at: "" }, { onCompletion: "delete" });
   // @ts-expect-error: a strategy that there is not
   void thread.start(chat, { message: "hi", at: "" }, { whenBusy: "wait" });
-  // @ts-expect-error: JSON cannot hold it
-  void engine.runs.start(bare, { f: () => {} });
+  // Without a schema any input compiles; what JSON cannot hold is refused at run time.
+  void engine.runs.start(bare, { some: new Set([1]) });
 
   expectTypeOf(await thread.values()).toEqualTypeOf<JsonObject>();
-  expectTypeOf(await thread.values(chat)).toEqualTypeOf<{ messages: { role: "user" | "assistant"; text: string }[]; topic?: string | undefined }>();
+  expectTypeOf(await thread.values(chat)).toEqualTypeOf<{
+    messages: { role: "user" | "assistant"; text: string }[];
+    topic?: string | undefined;
+  }>();
   expectTypeOf((await thread.history())[0]?.kind).toEqualTypeOf<CheckpointKind | undefined>();
   expectTypeOf((await thread.info()).status).toEqualTypeOf<ThreadStatus>();
   expectTypeOf(await (await engine.runs.get(run.id)).result()).toEqualTypeOf<unknown>();
@@ -143,6 +159,14 @@ export function definitions(): void {
   defineAgent({ name: "a", output: z.number(), run: () => ({ output: "text" }) });
   // @ts-expect-error: values break their schema
   defineAgent({ name: "a", values: z.object({ n: z.number() }), run: () => ({ values: { n: "text" } }) });
+  // A literal in what the agent returns is taken as the schema asks for it.
+  defineAgent({
+    name: "a",
+    output: Message,
+    run: async ({ runId }) => ({ output: { role: "assistant", text: runId } }),
+  });
+  // @ts-expect-error: not one of the schema's literals
+  defineAgent({ name: "a", output: Message, run: async ({ runId }) => ({ output: { role: "robot", text: runId } }) });
   // @ts-expect-error: without a name
   defineAgent({ run: () => {} });
   // @ts-expect-error: without code
@@ -156,11 +180,13 @@ export function definitions(): void {
 export function hosts(): void {
   const onSqlite = createEngine({ storage: sqliteStorage("agents.db"), agents: [chat, bare] });
   expectTypeOf(onSqlite).toEqualTypeOf<Engine<SqliteHost>>();
-  void onSqlite.transaction(async (tx) => {
-    expectTypeOf(tx.host).toEqualTypeOf<SqliteHost>();
-    await onSqlite.runs.start(chat, { message: "hi", at: "" }, { tx });
-    return 5 as const;
-  }).then((result) => expectTypeOf(result).toEqualTypeOf<5>());
+  void onSqlite
+    .transaction(async (tx) => {
+      expectTypeOf(tx.host).toEqualTypeOf<SqliteHost>();
+      await onSqlite.runs.start(chat, { message: "hi", at: "" }, { tx });
+      return 5 as const;
+    })
+    .then((result) => expectTypeOf(result).toEqualTypeOf<5>());
   const undo = onSqlite.on("run_failed", ({ run }) => expectTypeOf(run).toEqualTypeOf<Run>());
   onSqlite.on("error", ({ error, during }) => {
     expectTypeOf(error).toEqualTypeOf<unknown>();
@@ -174,8 +200,11 @@ export function hosts(): void {
 test("helper types read an agent's schemas, and nothing is any", () => {
   expectTypeOf<InputOf<typeof chat>>().toEqualTypeOf<{ message: string; at: string; tries?: number | undefined }>();
   expectTypeOf<OutputOf<typeof chat>>().toEqualTypeOf<{ reply: string; count: number }>();
-  expectTypeOf<ValuesOf<typeof chat>>().toEqualTypeOf<{ messages: { role: "user" | "assistant"; text: string }[]; topic?: string | undefined }>();
-  expectTypeOf<InputOf<typeof bare>>().toEqualTypeOf<Json>();
+  expectTypeOf<ValuesOf<typeof chat>>().toEqualTypeOf<{
+    messages: { role: "user" | "assistant"; text: string }[];
+    topic?: string | undefined;
+  }>();
+  expectTypeOf<InputOf<typeof bare>>().toBeUnknown();
   expectTypeOf<OutputOf<typeof bare>>().toEqualTypeOf<Json>();
   expectTypeOf<OutputOf<typeof bare>>().not.toBeAny();
   expectTypeOf<Parameters<ThreadHandle["update"]>[0]>().not.toBeAny();

@@ -1,17 +1,20 @@
 /** What an agent gets is what was stored, frozen; what it returns is checked, copied and kept, and nothing else is. */
 
-import { defineAgent, REMOVE } from "@heddle/core";
 import type { AgentContext, JsonObject } from "@heddle/core";
+import { defineAgent, REMOVE } from "@heddle/core";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { eventsOf, read } from "./frames.js";
 import { handDriven } from "./hand-driven.js";
-import { failure, refusal, setUp } from "./set-up.js";
 import type { World } from "./set-up.js";
+import { failure, refusal, setUp } from "./set-up.js";
 import { onEveryStorage } from "./storages.js";
 
 const cyclic: Record<string, unknown> = { name: "loop" };
 cyclic.self = { cyclic };
+
+const holey = [1, 2, 3];
+delete holey[1];
 
 const notJson: [string, unknown, string][] = [
   ["a BigInt", { list: [{ n: 1n }] }, "values.bad.list[0].n"],
@@ -22,17 +25,35 @@ const notJson: [string, unknown, string][] = [
   ["Infinity", [1, Number.POSITIVE_INFINITY], "values.bad[1]"],
   ["a Date", { at: new Date(0) }, "values.bad.at"],
   ["a Map", new Map([["a", 1]]), "values.bad"],
-  ["an instance of a class", new (class Thing { n = 1; })(), "values.bad"],
+  [
+    "an instance of a class",
+    new (class Thing {
+      n = 1;
+    })(),
+    "values.bad",
+  ],
   ["undefined in an array", [1, undefined], "values.bad[1]"],
-  ["a hole in an array", [1, , 3], "values.bad[1]"],
-  ["a getter", { get secret() { return 1; } }, "values.bad.secret"],
+  ["a hole in an array", holey, "values.bad[1]"],
+  [
+    "a getter",
+    {
+      get secret() {
+        return 1;
+      },
+    },
+    "values.bad.secret",
+  ],
   ["a key that is awkward", { "a b": 1n }, 'values.bad["a b"]'],
 ];
 
-const texts = ["nul \u0000", "half \ud800 pair", "😀", "\u2028", "\"quoted\" \\ back", "", "__proto__", "ünïcödé"];
+const texts = ["nul \u0000", "half \ud800 pair", "😀", "\u2028", '"quoted" \\ back', "", "__proto__", "ünïcödé"];
 
 /** A turn of an agent without a schema on a thread, as the test scripts it. */
-async function turn(world: World, threadId: string, act: (context: AgentContext<unknown, JsonObject, unknown>) => unknown) {
+async function turn(
+  world: World,
+  threadId: string,
+  act: (context: AgentContext<unknown, JsonObject, unknown>) => unknown,
+) {
   script = act;
   const run = await (await world.engine.threads.get(threadId)).start(scripted, null);
   return { run, outcome: await run.settled() };
@@ -49,7 +70,9 @@ onEveryStorage("values", (kind) => {
 
   test("named keys replace, others stay, undefined means unchanged, REMOVE removes", async () => {
     const { world, thread } = await open({ a: 1, b: { deep: 1, other: 2 }, c: [1], gone: "x" });
-    const { outcome } = await turn(world, thread.id, () => ({ values: { a: undefined, b: { deep: 2 }, d: null, gone: REMOVE } }));
+    const { outcome } = await turn(world, thread.id, () => ({
+      values: { a: undefined, b: { deep: 2 }, d: null, gone: REMOVE },
+    }));
     expect(outcome.status).toBe("succeeded");
     expect(await thread.values()).toEqual({ a: 1, b: { deep: 2 }, c: [1], d: null });
     expect(Object.keys(await thread.values())).not.toContain("gone");
@@ -61,7 +84,9 @@ onEveryStorage("values", (kind) => {
     await turn(world, thread.id, () => ({ values: {} }));
     await turn(world, thread.id, () => ({ values: { a: 1 } }));
     expect(await thread.values()).toEqual({ a: 1 });
-    expect((await thread.history()).map(({ kind, storedBytes, valuesBytes }) => [kind, storedBytes, valuesBytes])).toEqual([
+    expect(
+      (await thread.history()).map(({ kind, storedBytes, valuesBytes }) => [kind, storedBytes, valuesBytes]),
+    ).toEqual([
       ["final", 0, undefined],
       ["final", 0, undefined],
       ["final", 0, undefined],
@@ -78,7 +103,16 @@ onEveryStorage("values", (kind) => {
         () => Object.assign((values.list as { deep: object }[])[0]?.deep ?? {}, { n: 2 }),
         () => delete (values.object as Record<string, unknown>).key,
       ];
-      return { output: tries.map((attempt) => { try { attempt(); return "changed"; } catch { return "frozen"; } }) };
+      return {
+        output: tries.map((attempt) => {
+          try {
+            attempt();
+            return "changed";
+          } catch {
+            return "frozen";
+          }
+        }),
+      };
     });
     expect(outcome).toMatchObject({ output: ["frozen", "frozen", "frozen", "frozen"] });
     expect(await thread.values()).toEqual({ list: [{ deep: { n: 1 } }], object: { key: "x" } });
@@ -144,19 +178,25 @@ onEveryStorage("values", (kind) => {
     expect(Object.getPrototypeOf(read)).toBe(Object.prototype);
   });
 
-  test.each([0, -0, 1.5, -1e-7, 1e21, 123456789012345680000, Number.MAX_SAFE_INTEGER, 5e-324, Number.MAX_VALUE])("any number does: %d", async (n) => {
-    const { world, thread, join } = await open({ n });
-    await turn(world, thread.id, ({ values }) => ({ output: values.n ?? null, values: { m: [n] } }));
-    const read = await (await (await join()).engine.threads.get(thread.id)).values();
-    expect(read).toEqual({ n: n + 0, m: [n + 0] });
-  });
+  test.each([0, -0, 1.5, -1e-7, 1e21, 123456789012345680000, Number.MAX_SAFE_INTEGER, 5e-324, Number.MAX_VALUE])(
+    "any number does: %d",
+    async (n) => {
+      const { world, thread, join } = await open({ n });
+      await turn(world, thread.id, ({ values }) => ({ output: values.n ?? null, values: { m: [n] } }));
+      const read = await (await (await join()).engine.threads.get(thread.id)).values();
+      expect(read).toEqual({ n: n + 0, m: [n + 0] });
+    },
+  );
 
   test("values too large are refused; what is too large already may shrink", async () => {
     const world = await setUp(kind, { agents: [scripted], limits: { values: 1_000 } });
     await refusal("TOO_LARGE", () => world.engine.threads.create({ values: { text: "x".repeat(1_000) } }));
     const thread = await world.engine.threads.create({ values: { text: "x".repeat(900) } });
     const { outcome } = await turn(world, thread.id, () => ({ values: { more: "x".repeat(100) } }));
-    expect(outcome).toMatchObject({ status: "failed", error: { code: "TOO_LARGE", details: { limit: 1_000, what: "values" } } });
+    expect(outcome).toMatchObject({
+      status: "failed",
+      error: { code: "TOO_LARGE", details: { limit: 1_000, what: "values" } },
+    });
     expect(Object.keys(await thread.values())).toEqual(["text"]);
     const smaller = await world.join({ agents: [scripted], limits: { values: 100 } });
     const { outcome: shrunk } = await turn(smaller, thread.id, () => ({ values: { text: "x".repeat(500) } }));
@@ -194,7 +234,15 @@ onEveryStorage("values", (kind) => {
       const { engine } = await setUp(kind, { agents: [chat] });
       const thread = await engine.threads.create({ values: { topic: "tea" } });
       for (const [values, path] of [
-        [{ messages: [{ role: "user", text: "ok" }, { role: "robot", text: "x" }] }, "values.messages[1].role"],
+        [
+          {
+            messages: [
+              { role: "user", text: "ok" },
+              { role: "robot", text: "x" },
+            ],
+          },
+          "values.messages[1].role",
+        ],
         [{ messages: [{ role: "user", text: "x".repeat(21) }] }, "values.messages[0].text"],
         [{ messages: [{ role: "user" }] }, "values.messages[0].text"],
         [{ messages: "none" }, "values.messages"],
@@ -210,7 +258,11 @@ onEveryStorage("values", (kind) => {
     });
 
     test("keys of others are invisible to it and kept, and it cannot touch them", async () => {
-      const thief = defineAgent({ name: "thief", values: z.object({ topic: z.string().optional() }), run: () => ({ values: { foreign: REMOVE } as never }) });
+      const thief = defineAgent({
+        name: "thief",
+        values: z.object({ topic: z.string().optional() }),
+        run: () => ({ values: { foreign: REMOVE } as never }),
+      });
       const { engine } = await setUp(kind, { agents: [chat, thief] });
       const thread = await engine.threads.create({ values: { foreign: { secret: 1 }, topic: "tea" } });
       const run = await thread.start(chat, { values: { topic: "coffee" } });
@@ -241,14 +293,22 @@ onEveryStorage("values", (kind) => {
       });
       const { engine } = await setUp(kind, { agents: [odd] });
       const thread = await engine.threads.create();
-      expect(await (await thread.start(odd, null)).settled()).toMatchObject({ status: "failed", error: { code: "INVALID_VALUES" } });
+      expect(await (await thread.start(odd, null)).settled()).toMatchObject({
+        status: "failed",
+        error: { code: "INVALID_VALUES" },
+      });
     });
 
     test("a refinement over the whole is asked whenever something in it changed", async () => {
       const budget = defineAgent({
         name: "budget",
         input: z.number(),
-        values: z.object({ plan: z.object({ parts: z.array(z.number()) }).refine(({ parts }) => parts.reduce((a, b) => a + b, 0) <= 10, "too much").default({ parts: [] }) }),
+        values: z.object({
+          plan: z
+            .object({ parts: z.array(z.number()) })
+            .refine(({ parts }) => parts.reduce((a, b) => a + b, 0) <= 10, "too much")
+            .default({ parts: [] }),
+        }),
         run: ({ input, values }) => ({ values: { plan: { parts: [...values.plan.parts, input] } } }),
       });
       const { engine } = await setUp(kind, { agents: [budget] });
@@ -275,7 +335,12 @@ onEveryStorage("values", (kind) => {
         return { values: { end: true } };
       });
       expect(outcome.status).toBe("succeeded");
-      expect(seen).toEqual([{ a: 1 }, { a: 1, own: { list: [1] } }, { a: 1, own: { list: [1] } }, { own: { list: [1] } }]);
+      expect(seen).toEqual([
+        { a: 1 },
+        { a: 1, own: { list: [1] } },
+        { a: 1, own: { list: [1] } },
+        { own: { list: [1] } },
+      ]);
       expect(await thread.values()).toEqual({ own: { list: [1] }, end: true });
       expect((await thread.history()).map(({ kind }) => kind)).toEqual(["final", "mid", "mid", "initial"]);
     });
@@ -287,7 +352,12 @@ onEveryStorage("values", (kind) => {
       });
       expect(await thread.values()).toEqual({ n: 2, m: 3 });
       const history = await thread.history();
-      expect(await Promise.all(history.map(({ id }) => thread.valuesAt(id)))).toEqual([{ n: 2, m: 3 }, { n: 2, m: 3 }, { n: 2 }, { n: 1 }]);
+      expect(await Promise.all(history.map(({ id }) => thread.valuesAt(id)))).toEqual([
+        { n: 2, m: 3 },
+        { n: 2, m: 3 },
+        { n: 2 },
+        { n: 1 },
+      ]);
     });
 
     test("not awaited before the return, they are there before the end", async () => {
@@ -298,7 +368,11 @@ onEveryStorage("values", (kind) => {
         return { values: { end: true } };
       });
       expect(await thread.values()).toEqual({ n: 1, end: true });
-      expect(eventsOf(await read(run.events()).ended).map(({ type }) => type).at(-1)).toBe("run_succeeded");
+      expect(
+        eventsOf(await read(run.events()).ended)
+          .map(({ type }) => type)
+          .at(-1),
+      ).toBe("run_succeeded");
     });
 
     test.each(["failed", "canceled"] as const)("stay when the run %s", async (how) => {

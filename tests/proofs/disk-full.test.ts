@@ -39,6 +39,7 @@ test("a full disk refuses starts and loses nothing", { timeout: 2 * minutes }, a
   ]);
   expect(after.lost).toEqual([]);
   expect(after.statuses).toEqual({ succeeded: accepted.length });
+  expect(after.attempts, "attempts: each run went on where it was").toBe(accepted.length);
   expect(after.newRun, "a run that started afterwards").toBe("succeeded");
   expect(after.turns, "turns that the threads count").toBe(9);
   expect(after.integrity).toBe("ok");

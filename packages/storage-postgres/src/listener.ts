@@ -39,7 +39,7 @@ export class Listener {
   readonly #test = `?${randomUUID()}`;
   #client: ListenClient | undefined;
   #state: "closed" | "connecting" | "listening" | "deaf" = "closed";
-  #passTest: (() => void) | undefined;
+  #endTest: ((hears: boolean | Error) => void) | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -94,21 +94,23 @@ export class Listener {
   }
 
   async #hearsItself(): Promise<boolean> {
-    const heard = new Promise<boolean>((resolve) => {
-      this.#passTest = () => resolve(true);
-      setTimeout(() => resolve(false), testTakesAtMost).unref();
+    const heard = new Promise<boolean>((resolve, reject) => {
+      this.#endTest = (hears) => (typeof hears === "boolean" ? resolve(hears) : reject(hears));
     });
-    await this.#options.say(this.#test);
-    return heard;
+    const timer = setTimeout(() => this.#endTest?.(false), testTakesAtMost);
+    const [hears] = await Promise.all([heard, this.#options.say(this.#test)]).finally(() => clearTimeout(timer));
+    return hears;
   }
 
   #hear(text: string): void {
-    if (text === this.#test) this.#passTest?.();
+    if (text === this.#test) this.#endTest?.(true);
     else if (!text.startsWith("?")) this.#options.hear(text);
   }
 
   #lose(client: ListenClient): void {
-    if (client !== this.#client || this.#state !== "listening") return;
+    if (client !== this.#client) return;
+    this.#endTest?.(new Error("the connection was lost"));
+    if (this.#state !== "listening") return;
     this.#state = "connecting";
     void this.#drop();
     void this.#keepTrying();

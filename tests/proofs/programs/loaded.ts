@@ -3,6 +3,7 @@
  * the time from one process's death to the next one's engine is the engine's own.
  */
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { RunHandle } from "@heddle/core";
 import { createEngine } from "@heddle/core";
 import { manualClock } from "@heddle/core/testing";
@@ -30,6 +31,9 @@ export type LoadedTold =
   | { readonly type: "drained" }
   | AimTold;
 
+/** The longest that a run of this load waits for a retry, ms. */
+const longestRetry = 20;
+
 const [path = ""] = process.argv.slice(2);
 const say = tell<LoadedTold>;
 
@@ -41,7 +45,7 @@ const engine = createEngine({
   storage: shooter.watch(plain),
   agents: [clerk, runner],
   concurrency: 256,
-  retry: { delay: 5, jitter: "none" },
+  retry: { delay: 5, maxDelay: longestRetry, jitter: "none" },
 });
 engine.on("error", ({ error, during }) => say({ type: "trouble", message: `${during}: ${String(error)}` }));
 process.on("uncaughtException", (error) => say({ type: "trouble", message: String(error.stack) }));
@@ -66,17 +70,19 @@ async function open(command: LoadedCommand & { type: "open" }): Promise<void> {
   say({ type: "inherited", running: runs.map(({ id }) => id) });
   await engine.start();
   const dead = new Set(runs.map(({ worker }) => worker));
-  while (await anyStuck(dead)) await new Promise((resolve) => setTimeout(resolve, 2));
+  while (await anyStuck(dead)) await sleep(2);
   say({ type: "recovered", ms: performance.now() - startedAt });
   await before.close();
 }
 
-/** Is a run that holds its thread neither running here nor waiting for its retry? */
+/** Is a run that holds its thread neither running here nor about to be retried? */
 async function anyStuck(dead: ReadonlySet<string | null>): Promise<boolean> {
   const status = ["running", "pending"] as const;
   const runs = await plain.runs.list({ status, limit: 10_000, sortBy: "createdAt", order: "asc" });
-  const now = Date.now();
-  return runs.some((run) => run.active && (run.status === "running" ? dead.has(run.worker) : run.availableAt <= now));
+  const [now, soon] = [Date.now(), Date.now() + longestRetry];
+  const isStuck = ({ status, worker, availableAt }: (typeof runs)[number]): boolean =>
+    status === "running" ? dead.has(worker) : availableAt <= now || availableAt > soon;
+  return runs.some((run) => run.active && isStuck(run));
 }
 
 async function load(aim: Aim): Promise<void> {
@@ -88,14 +94,15 @@ async function load(aim: Aim): Promise<void> {
   ];
   for (const lane of lanes) lane().catch((error: unknown) => say({ type: "trouble", message: String(error) }));
   // Aim only once everything is on its way.
-  setTimeout(() => shooter.take(aim), 30 + 30 * Math.random());
+  setTimeout(() => shooter.take(aim), 50 + 100 * Math.random());
 }
 
-/** One thread: always a run that goes on and one or two in the queue. */
+/** One thread: always a run that goes on and some in the queue, but never so many that it fills. */
 async function talk(threadId: string): Promise<void> {
+  const thread = await engine.threads.get(threadId);
   for (;;) {
-    const runs = await Promise.all(Array.from({ length: 2 }, () => start(threadId, order())));
-    await Promise.all(runs.map((run) => run.settled()));
+    if ((await thread.queue()).length < 4) await start(threadId, order());
+    else await sleep(5);
   }
 }
 
@@ -127,8 +134,7 @@ function order(wish: Partial<Order> = {}): Order {
 
 async function calmDown(): Promise<void> {
   conditions.calm = true;
-  while ((await engine.runs.count({ status: ["pending", "running"] })) > 0)
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  while ((await engine.runs.count({ status: ["pending", "running"] })) > 0) await sleep(10);
   await engine.close();
   say({ type: "drained" });
   process.exit(0);

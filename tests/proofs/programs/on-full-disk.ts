@@ -30,6 +30,8 @@ export type DiskTold =
       readonly newRun: string;
       readonly turns: number;
       readonly integrity: string;
+      /** Attempts that the runs took. */
+      readonly attempts: number;
       readonly reports: Readonly<Record<string, number>>;
     };
 
@@ -115,9 +117,13 @@ async function recover(): Promise<void> {
   const statuses = new Map<string, number>();
   for (const { status } of outcomes) note(statuses, status);
   const listed = new Set<string>();
+  let attempts = 0;
   for (let cursor: string | undefined; ; ) {
     const page = await engine.runs.list({ limit: 100, ...(cursor && { cursor }) });
-    for (const { id } of page.items) listed.add(id);
+    for (const { id, attempt } of page.items) {
+      listed.add(id);
+      attempts += attempt;
+    }
     cursor = page.nextCursor;
     if (cursor === undefined) break;
   }
@@ -130,7 +136,7 @@ async function recover(): Promise<void> {
   await engine.close();
   say({
     type: "recovered",
-    ...{ lost, ms, newRun, integrity },
+    ...{ lost, ms, newRun, integrity, attempts },
     statuses: Object.fromEntries(statuses),
     turns: values.reduce((sum, count) => sum + count, 0),
     reports: Object.fromEntries(reports),

@@ -9,6 +9,7 @@ import type { StreamFrame, SubscriptionOptions } from "../runtime/subscription.j
 import { checkReaderOptions } from "./check-input.js";
 import { runGone, runNotFound, threadNotFound } from "./not-found.js";
 import type { Core } from "./core.js";
+import { loadHead } from "./load-head.js";
 
 export interface StreamOptions {
   /** Replay from behind this number. */
@@ -81,9 +82,7 @@ export async function* threadFrames(core: Core, threadId: string, options: Strea
 
 /** One read of the thread's record, so number, values and active run belong together. */
 async function snapshot(core: Core, threadId: string): Promise<SnapshotFrame> {
-  const thread = await core.storage.threads.get(threadId);
-  if (thread === undefined) throw threadNotFound(threadId);
-  const { tree } = await core.values.load(thread.headCheckpointId, threadId);
+  const { thread, tree } = await loadHead(core, threadId);
   const active = thread.activeRunId === null ? undefined : await core.storage.runs.get(thread.activeRunId);
   return {
     kind: "snapshot",

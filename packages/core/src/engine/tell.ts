@@ -70,7 +70,7 @@ export class Teller {
 
   /** Wake when this run's time comes. Leases are the heartbeat's, or another worker's, business. */
   #expect(run: RunRecord): void {
-    if (run.status === "pending" && (run.active || run.queuePosition === null)) this.#watchman.expect(run.availableAt);
+    if (run.status === "pending" && (run.active || run.queuePosition === null)) this.#watchman.expectLater(run.availableAt);
     if (run.status === "running" && run.graceUntil !== null) this.#watchman.expect(run.graceUntil);
     if (run.deadlineAt !== null) this.#watchman.expect(run.deadlineAt);
   }

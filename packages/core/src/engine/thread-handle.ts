@@ -13,6 +13,7 @@ import { checkpointNotFound } from "../runtime/values-cache.js";
 import type { AgentLike } from "./agent.js";
 import { checkBoolean, checkId, checkMetadata, checkMetadataPatch, checkTitle, isId, requireOptions } from "./check-input.js";
 import type { Core } from "./core.js";
+import { loadHead } from "./load-head.js";
 import { threadNotFound } from "./not-found.js";
 import { threadFrames } from "./open-stream.js";
 import type { StreamOptions } from "./open-stream.js";
@@ -94,8 +95,8 @@ export class ThreadHandle {
   async values(): Promise<JsonObject>;
   async values<Of extends AgentLike>(agent: Of): Promise<ValuesOf<Of>>;
   async values(agent?: AgentLike): Promise<unknown> {
-    const { headCheckpointId } = await this.#record();
-    const { tree } = await this.#core.values.load(headCheckpointId, this.id);
+    this.#core.requireOpen();
+    const { tree } = await loadHead(this.#core, this.id);
     if (agent === undefined) return tree;
     const schema = this.#core.agents.get(agent.name)?.values;
     return schema === undefined ? tree : schema.visible(schema.fillDefaults(tree));

@@ -64,8 +64,17 @@ export class Watchman {
     if (!this.#open || at >= this.#dueAt) return;
     this.#cancelDue?.();
     this.#dueAt = at;
-    const delay = Math.max(0, at - this.#core.clock.now() - this.#skew);
+    const delay = Math.max(0, at - this.#storageNow());
     this.#cancelDue = this.#core.clock.setTimer(delay, () => this.#fallDue(), "work");
+  }
+
+  /** As `expect`, for what the dispatcher takes without being told where it is due already. */
+  expectLater(at: number): void {
+    if (at > this.#storageNow()) this.expect(at);
+  }
+
+  #storageNow(): number {
+    return this.#core.clock.now() + this.#skew;
   }
 
   /** Forget what was expected and ask the storage instead: runs that settled meanwhile no longer wait for time. */

@@ -53,7 +53,8 @@ const types: Readonly<Record<LifecycleType, true>> = {
 
 export const lifecycleTypes = Object.keys(types) as readonly LifecycleType[];
 
-export type LifecycleListener<Type extends LifecycleType> = (event: LifecycleEvents[Type]) => void;
+/** What it returns is not used; a promise that rejects is reported. */
+export type LifecycleListener<Type extends LifecycleType> = (event: LifecycleEvents[Type]) => unknown;
 
 export class Lifecycle {
   readonly #emitter = new EventEmitter<string>();

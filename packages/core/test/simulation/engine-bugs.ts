@@ -36,8 +36,9 @@ function dropDeltas(): () => void {
 
 function delayEvents(): () => void {
   return patch(Outbox.prototype, "emit", (emit) =>
-    function (this: Outbox, event) {
-      return Promise.resolve().then(() => emit.call(this, event));
+    async function (this: Outbox, event) {
+      for (let turns = 0; turns < 10; turns++) await Promise.resolve();
+      await emit.call(this, event);
     },
   );
 }

@@ -40,7 +40,7 @@ export function plantedDatabase(plants: Plants): () => SimulatedDatabase {
   return () => {
     const database = new PlantedDatabase();
     if (plants.writes !== undefined) database.tables.corrupt = plants.writes;
-    return { connect: () => connect(database, plants) };
+    return { connect: () => connect(database, plants), inspect: () => new MemoryStorage(database) };
   };
 }
 

@@ -42,11 +42,11 @@ export class BadLuck implements Misfortune {
     return fault;
   }
 
-  crash(process: Process, fault: Fault): void {
+  crash(process: Process, after: number): void {
     const worker = this.#workerOf(process);
-    if (worker === undefined) return;
+    if (worker === undefined || process.isDead) return;
     worker.crash();
-    this.#replace(worker, fault.ms);
+    this.#replace(worker, after);
   }
 
   #close(process: Process, fault: Fault): void {

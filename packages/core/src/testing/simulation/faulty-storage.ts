@@ -24,7 +24,8 @@ import type { Process } from "./process.js";
 export interface Misfortune {
   /** The fault of this call, if it meets one. */
   next(port: string, isCommit: boolean, process: Process): Fault | undefined;
-  crash(process: Process, fault: Fault): void;
+  /** @param after ms until a new engine takes its place */
+  crash(process: Process, after: number): void;
 }
 
 export interface FaultyOptions {
@@ -155,7 +156,7 @@ export class FaultyStorage implements Storage {
     if (fault?.kind === "error_unclear") throw unavailable("the connection broke", { outcome: "unknown" });
     if (fault?.kind === "delay") await process.sleep(fault.ms);
     if (fault?.kind !== "crash_before") return;
-    misfortune.crash(process, fault);
+    misfortune.crash(process, fault.ms);
     await new Promise<never>(() => {});
   }
 
@@ -163,7 +164,7 @@ export class FaultyStorage implements Storage {
     const { process, misfortune } = this.#options;
     if (fault?.kind === "error_after") throw unavailable("the connection broke before the answer came", { outcome: "unknown" });
     if (fault?.kind === "pause") process.pause(fault.ms);
-    if (fault?.kind === "crash_after") misfortune.crash(process, fault);
+    if (fault?.kind === "crash_after") misfortune.crash(process, fault.ms);
     // Dead or paused: what is under way does not go on within this turn.
     if (process.isDead || process.isPaused) await process.turn();
   }

@@ -12,7 +12,7 @@ export const agentNames = ["weaver", "spinner"] as const;
 export function makePlan(seed: number): Plan {
   const dice = new Dice(seed, "plan");
   const workers = makeWorkers(dice);
-  const lease = dice.pick([3_000, 15_000]);
+  const lease = dice.pick([3_000, 3_000, 15_000]);
   return {
     seed,
     workers,
@@ -32,7 +32,7 @@ export function makePlan(seed: number): Plan {
 }
 
 function makeWorkers(dice: Dice): WorkerPlan[] {
-  return Array.from({ length: dice.pick([1, 2, 2, 3]) }, (_, index) => ({
+  return Array.from({ length: dice.pick([1, 2, 2, 3, 3]) }, (_, index) => ({
     agents: index === 0 || dice.chance(0.7) ? agentNames : agentNames.slice(0, 1),
     concurrency: dice.pick([1, 2, 3, 8]),
   }));
@@ -71,7 +71,7 @@ function lengthOf(kind: FaultKind, dice: Dice, lease: number): number {
   if (kind === "jump") return dice.pick([-3_600_000, 3_600_000]);
   // Long enough that somebody has looked since the lease ran out.
   if (kind === "pause") return dice.pick([500, lease + 5_000, lease * 3]);
-  if (kind === "delay") return dice.pick([100, 2_000, lease + 5_000]);
+  if (kind === "delay") return dice.pick([100, lease + 5_000, lease + 5_000]);
   return dice.pick([0, 50, 5_000, 30_000]);
 }
 

@@ -18,7 +18,7 @@ export function makeStart(dice: Dice, n: number, threads: readonly string[]): St
     deadline: dice.chance(0.1) ? dice.pick([200, 20_000]) : null,
     attemptTimeout: dice.chance(0.15) ? dice.pick([50, 4_000]) : null,
     maxFailures,
-    maxCrashes: dice.pick([1, 3, 5]),
+    maxCrashes: dice.pick([1, 2, 3]),
     ephemeral: thread === null && dice.chance(0.15),
     script: Array.from({ length: dice.between(1, maxFailures + 1) }, () => makeScript(dice)),
   };
@@ -30,10 +30,12 @@ function makeScript(dice: Dice): AttemptScript {
 }
 
 function makeOp(dice: Dice): Op {
+  // An agent that takes its whole process along.
+  if (dice.chance(0.01)) return { do: "crash" };
   const chosen = dice.between(1, 20);
   if (chosen <= 6) return { do: "emit", awaited: dice.chance(0.5), key: dice.chance(0.2) ? dice.pick(["k", "l"]) : null };
   if (chosen <= 10) return { do: "delta", count: dice.pick([1, 1, 3]) };
   if (chosen <= 14) return { do: "checkpoint", awaited: dice.chance(0.7) };
-  if (chosen <= 18) return { do: "sleep", ms: dice.pick([1, 50, 1_000, 6_000]) };
+  if (chosen <= 18) return { do: "sleep", ms: dice.pick([1, 50, 1_000, 6_000, 12_000]) };
   return chosen === 19 ? { do: "hang" } : { do: "ignore", ms: dice.pick([100, 3_000, 20_000]) };
 }

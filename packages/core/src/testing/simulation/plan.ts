@@ -125,6 +125,8 @@ export type Op =
   | { readonly do: "ignore"; readonly ms: number }
   /** Until its signal aborts. */
   | { readonly do: "hang" }
+  /** Takes the process along. */
+  | { readonly do: "crash" }
   | { readonly do: "emit"; readonly awaited: boolean; readonly key: string | null }
   | { readonly do: "delta"; readonly count: number }
   | { readonly do: "checkpoint"; readonly awaited: boolean };

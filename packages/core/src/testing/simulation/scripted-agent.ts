@@ -21,6 +21,8 @@ export interface Observer {
   note(entry: AttemptEntry): void;
   /** The attempt hangs until its signal aborts. Returns what ends the notice. */
   hangs(runId: string): () => void;
+  /** Take the process along. */
+  crash(): void;
   /** Agent code runs. Returns what says that it has returned. */
   runs(): () => void;
 }
@@ -101,6 +103,9 @@ class ScriptedAttempt {
         return this.#process.sleep(op.ms);
       case "hang":
         return this.#hang();
+      case "crash":
+        this.#observer.crash();
+        return new Promise(() => {});
       case "emit":
         return this.#emit(op);
       case "delta":

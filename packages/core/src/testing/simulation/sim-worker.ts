@@ -17,6 +17,8 @@ import { codeOf, scriptedAgent } from "./scripted-agent.js";
 
 /** A database that several connections share. */
 export interface SimulatedDatabase {
+  /** For the look at what is stored, in quiet moments. Default: as `connect`. */
+  inspect?(): Storage;
   connect(): Storage & {
     /** As when the process dies: it writes no more, and whoever may ask learns that its workers are dead. */
     cut?(): void;
@@ -149,13 +151,18 @@ export class SimWorker {
   }
 
   #agents(life: Life): Agent[] {
-    const { recorder, hanging } = this.#world;
+    const { recorder, hanging, misfortune } = this.#world;
     const observer = {
       note: recorder.note.bind(recorder),
       hangs(runId: string): () => void {
         const entry = { runId, process: life.process };
         hanging.add(entry);
         return () => void hanging.delete(entry);
+      },
+      crash(): void {
+        const ms = 1_000;
+        recorder.note({ type: "fault", kind: "agent_crash", worker: life.name, port: "", ms });
+        misfortune.crash(life.process, ms);
       },
       runs(): () => void {
         life.attempts++;

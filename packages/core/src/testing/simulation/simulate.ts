@@ -81,7 +81,7 @@ class Simulation {
     this.#scheduler = new Scheduler(new Dice(plan.seed, "schedule"), plan.scheduling);
     this.#recorder = new Recorder(this.#scheduler);
     this.#luck = new BadLuck(plan.faults, this.#scheduler, this.#recorder);
-    this.#inspector = database.connect();
+    this.#inspector = database.inspect?.() ?? database.connect();
     this.#looks = new Dice(plan.seed, "looks");
     const world = this.#world(database);
     this.#workers = plan.workers.map((worker, index) => new SimWorker(world, index, worker));

@@ -48,6 +48,7 @@ export interface AttemptFacts {
   readonly to: number | undefined;
   readonly returned: string | null;
   readonly aborted: string | undefined;
+  readonly abortedAt: number | undefined;
   readonly writes: readonly WriteFacts[];
 }
 
@@ -119,14 +120,14 @@ function gatherAttempts(entries: readonly HistoryEntry[]): AttemptFacts[] {
     const name = `${entry.runId} ${entry.attempt}`;
     if (entry.type === "attempt_started") {
       const { runId, attempt, worker, n, threadId, values } = entry;
-      const started = { runId, attempt, worker, n, threadId, seen: values, from: at, to: undefined, returned: null, aborted: undefined, writes: [] };
+      const started = { runId, attempt, worker, n, threadId, seen: values, from: at, to: undefined, returned: null, aborted: undefined, abortedAt: undefined, writes: [] };
       open.set(name, started);
       all.push(started);
       return;
     }
     const known = open.get(name);
     if (known === undefined) return;
-    if (entry.type === "aborted") known.aborted = entry.code;
+    if (entry.type === "aborted") Object.assign(known, { aborted: entry.code, abortedAt: at });
     else if (entry.type === "attempt_ended") Object.assign(known, { to: at, returned: entry.token });
     else if (entry.type === "sent") {
       const { what, token, key } = entry;

@@ -51,6 +51,15 @@ export const readerRules = {
     }
   },
 
+  *"a thread's stream ends with the thread"({ calls, finalThreads }: Facts) {
+    for (const call of calls) {
+      if (call.command.kind !== "read_thread" || valueOf(call.answer, "stream_ended")?.why !== "stopped") continue;
+      const { threadId } = call.command;
+      const isGone = calls.some(({ command, answer, from }) => command.kind === "delete_thread" && command.threadId === threadId && answer?.type === "ok" && from > call.from);
+      if (isGone && !finalThreads.has(threadId)) yield `${shown(call)} still waited when the thread had long been deleted`;
+    }
+  },
+
   *"a thread's reader keeps up"(facts: Facts) {
     for (const call of facts.calls) {
       if (call.command.kind !== "read_thread" || valueOf(call.answer, "stream_ended") === undefined) continue;

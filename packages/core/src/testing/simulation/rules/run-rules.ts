@@ -72,6 +72,19 @@ export const runRules = {
     void history;
   },
 
+  /** In the process where the first cancel was answered the attempt's signal has fired by then. */
+  *"a cancel reaches the attempt at once"({ calls, runs }: Facts) {
+    for (const call of calls) {
+      if (call.command.kind !== "cancel" || valueOf(call.answer, "canceled")?.outcome !== "requested") continue;
+      const { runId } = call.command;
+      const until = call.to ?? 0;
+      if (calls.some((other) => other !== call && other.command.kind === "cancel" && other.command.runId === runId && other.from < until)) continue;
+      const last = runs.get(runId)?.attempts.at(-1);
+      if (last === undefined || last.worker !== call.worker || last.from > call.from || (last.to ?? until) < until) continue;
+      if ((last.abortedAt ?? until) >= until) yield `attempt ${last.attempt} of ${last.runId} was not told of call ${call.number}, which canceled it`;
+    }
+  },
+
   *"a run is tried as often as allowed"(facts: Facts) {
     for (const run of facts.runs.values()) yield* triesOf(run, facts);
   },

@@ -1,0 +1,107 @@
+/** What a run costs on the wire, and how quiet an idle engine is. */
+
+import { defineAgent } from "@heddle/core";
+import pg from "pg";
+import { expect, onTestFinished, test } from "vitest";
+import { CountingProxy } from "./support/counting-proxy.js";
+import { echo, startEngine, until } from "./support/fixture.js";
+import { freshSchema, useServer } from "./support/server.js";
+
+const server = useServer();
+
+async function startProxy(): Promise<{ readonly proxy: CountingProxy; readonly url: string }> {
+  const proxy = await CountingProxy.start(server().port);
+  onTestFinished(() => proxy.stop());
+  const url = new URL(server().url());
+  url.port = String(proxy.port);
+  return { proxy, url: url.href };
+}
+
+const runs = 30;
+
+/** Of the storage alone: a look at due work, which any engine takes once a second, is not a run's. */
+async function roundTripsPerRun(work: () => Promise<unknown>, proxy: CountingProxy): Promise<number> {
+  for (let warm = 0; warm < 3; warm++) await work();
+  proxy.roundTrips = 0;
+  for (let run = 0; run < runs; run++) await work();
+  return proxy.roundTrips / runs;
+}
+
+test("a trivial run costs four round trips", async () => {
+  const { proxy, url } = await startProxy();
+  const options = { connectionString: url, schema: freshSchema(), listen: false };
+  const { engine } = await startEngine(options, { poll: 60_000 });
+  const work = async () => (await engine.runs.start(echo, { hi: 1 })).result();
+  expect(await roundTripsPerRun(work, proxy)).toBe(4);
+});
+
+test("also without prepared statements", async () => {
+  const { proxy, url } = await startProxy();
+  const options = { connectionString: url, schema: freshSchema(), listen: false, prepare: false };
+  const { engine } = await startEngine(options, { poll: 60_000 });
+  const work = async () => (await engine.runs.start(echo, { hi: 1 })).result();
+  expect(await roundTripsPerRun(work, proxy)).toBe(4);
+});
+
+test("a turn of a thread that returns values costs four as well", async () => {
+  const { proxy, url } = await startProxy();
+  const count = defineAgent({ name: "count", run: async ({ attempt }) => ({ output: attempt, values: { n: Math.random() } }) });
+  const options = { connectionString: url, schema: freshSchema(), listen: false };
+  const { engine } = await startEngine(options, { poll: 60_000, agents: [count] });
+  const thread = await engine.threads.create();
+  const work = async () => (await thread.start(count, {})).result();
+  expect(await roundTripsPerRun(work, proxy)).toBe(4);
+});
+
+test("an idle engine asks every six seconds with notify, every second without", { timeout: 40_000 }, async () => {
+  const heard = await startProxy();
+  const polled = await startProxy();
+  const schema = freshSchema();
+  const { storage } = await startEngine({ connectionString: heard.url, schema });
+  await until(() => storage.listening);
+  await startEngine({ connectionString: polled.url, schema: freshSchema(), listen: false });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  heard.proxy.roundTrips = 0;
+  polled.proxy.roundTrips = 0;
+  await new Promise((resolve) => setTimeout(resolve, 12_500));
+  // Two polls, of one question each; and a client that was idle for ten seconds says goodbye.
+  expect(heard.proxy.roundTrips).toBeLessThanOrEqual(3);
+  expect(polled.proxy.roundTrips).toBeLessThanOrEqual(13);
+  expect(polled.proxy.roundTrips).toBeGreaterThanOrEqual(10);
+});
+
+test("five hundred runs at once on a pool of five: no connection is held while an agent runs", { timeout: 60_000 }, async () => {
+  const pool = new pg.Pool({ connectionString: server().url(), max: 5, connectionTimeoutMillis: 5_000 });
+  onTestFinished(() => pool.end());
+  let running = 0;
+  let go = (): void => {};
+  const gate = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const slow = defineAgent({
+    name: "slow",
+    async run({ input }) {
+      running++;
+      await gate;
+      return { output: input };
+    },
+  });
+  const options = { pool, schema: freshSchema() };
+  const { engine, errors } = await startEngine(options, { agents: [slow], concurrency: Number.POSITIVE_INFINITY });
+  const started = await Promise.all(Array.from({ length: 500 }, (_, n) => engine.runs.start(slow, { n })));
+  await until(() => running === 500);
+  await until(() => pool.idleCount === pool.totalCount, 2_000);
+  go();
+  const outputs = await Promise.all(started.map((run) => run.result()));
+  expect(outputs).toHaveLength(500);
+  expect(errors).toEqual([]);
+});
+
+test("a pool of one is enough", async () => {
+  const { engine } = await startEngine({ connectionString: server().url(), connections: 1, schema: freshSchema() });
+  const outputs = await Promise.all(
+    Array.from({ length: 50 }, async (_, n) => (await engine.runs.start(echo, { n })).result()),
+  );
+  expect(outputs).toHaveLength(50);
+});
+

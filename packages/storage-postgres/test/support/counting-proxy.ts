@@ -1,0 +1,54 @@
+/** Stands before a server and counts round trips: how often a client speaks again after the server has answered. */
+
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+
+export class CountingProxy {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  roundTrips = 0;
+  /** Called with each piece that a client sends; returning false swallows it, and cuts the connection. */
+  onClientData: (data: Buffer) => boolean = () => true;
+  /** Called with each piece that the server sends. */
+  onServerData: (data: Buffer) => boolean = () => true;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async start(port: number): Promise<CountingProxy> {
+    const server = createServer();
+    const proxy = new CountingProxy(server);
+    server.on("connection", (client) => proxy.#join(client, connect(port, "127.0.0.1")));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  stop(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+  }
+
+  #join(client: Socket, server: Socket): void {
+    let answered = true;
+    const cut = () => [client, server].forEach((socket) => void socket.destroy());
+    client.setNoDelay(true).on("data", (data) => {
+      if (answered) this.roundTrips++;
+      answered = false;
+      if (this.onClientData(data)) server.write(data);
+      else cut();
+    });
+    server.setNoDelay(true).on("data", (data) => {
+      answered = true;
+      if (this.onServerData(data)) client.write(data);
+      else cut();
+    });
+    for (const socket of [client, server]) {
+      this.#sockets.add(socket);
+      socket.on("error", cut).on("close", cut);
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import { createEngine, defineAgent, type Engine, type EngineOptions } from "@heddle/core";
+import type { Storage } from "@heddle/core/storage";
+import { manualClock, type StorageFixture } from "@heddle/core/testing";
+import { type PostgresStorage, type PostgresStorageOptions, postgresStorage } from "@heddle/storage-postgres";
+import { onTestFinished } from "vitest";
+import { freshSchema } from "./server.js";
+
+/** What conformance cases want: a clock that stands still, an empty schema, and a second storage on it. */
+export function fixtureOf(options: PostgresStorageOptions): StorageFixture {
+  const clock = manualClock();
+  const schema = freshSchema();
+  const open = async (): Promise<Storage> => {
+    const storage = postgresStorage({ ...options, schema });
+    await storage.open({ clock });
+    return storage;
+  };
+  return { clock, open, reopen: open };
+}
+
+/** An open storage on the real clock, closed after the test. */
+export async function openStorage(options: PostgresStorageOptions): Promise<PostgresStorage> {
+  const storage = postgresStorage(options);
+  await storage.open({ clock: realClock });
+  onTestFinished(() => storage.close());
+  return storage;
+}
+
+const realClock = {
+  isSystemClock: true,
+  now: () => Date.now(),
+  setTimer: (delay: number, fire: () => void) => {
+    const timer = setTimeout(fire, delay);
+    return () => clearTimeout(timer);
+  },
+  turn: () => new Promise<void>((resolve) => setImmediate(resolve)),
+} as const;
+
+export const echo = defineAgent({
+  name: "echo",
+  async run({ input }) {
+    return { output: input };
+  },
+});
+
+export interface Started {
+  readonly engine: Engine;
+  readonly storage: PostgresStorage;
+  /** What went wrong in the background. */
+  readonly errors: unknown[];
+}
+
+/** A started engine on the real clock, closed after the test. */
+export async function startEngine(
+  options: PostgresStorageOptions,
+  engineOptions: Partial<EngineOptions> = {},
+): Promise<Started> {
+  const storage = postgresStorage(options);
+  const engine = createEngine({ storage, agents: [echo], ...engineOptions });
+  const errors: unknown[] = [];
+  engine.on("error", ({ error }) => errors.push(error));
+  await engine.start();
+  onTestFinished(() => engine.close({ grace: 0 }));
+  return { engine, storage, errors };
+}
+
+/** Resolves when `holds`, in real time. */
+export async function until(holds: () => boolean | Promise<boolean>, within = 10_000): Promise<void> {
+  const end = performance.now() + within;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`waited in vain for ${within} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -10,6 +10,7 @@ await runSteps("simulate", [
   {
     name: "Simulate",
     live: true,
-    action: ({ run }) => runTypeScript(run, join(root, "packages/core"), "test/simulation/main.ts", process.argv.slice(2)),
+    action: ({ run }) =>
+      runTypeScript(run, join(root, "packages/core"), "test/simulation/main.ts", process.argv.slice(2)),
   },
 ]);

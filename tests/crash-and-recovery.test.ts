@@ -248,6 +248,25 @@ onEveryStorage("crash and recovery", (kind) => {
     await snapshot.ended;
   });
 
+  test("a reader that missed the hint of an event reads it when the next one shows the gap", async () => {
+    const worker = handDriven({ whenBusy: "enqueue" });
+    const first = await setUp(kind, { agents: [worker.agent] });
+    const faults = faultyStorage();
+    faults.deaf = true;
+    const second = await first.join({ agents: [], storage: faults.wrap(first.database.connect()) });
+    const thread = await first.engine.threads.create({ id: "t" });
+    await thread.start(worker.agent, "active");
+    const queued = await thread.start(worker.agent, "queued");
+    const { context } = await worker.next();
+    const live = read((await second.engine.threads.get("t")).events());
+    await second.quiet();
+    await context.emit("own", "unheard of");
+    await second.engine.runs.cancel(queued.id);
+    await second.quiet();
+    expect(namesOf(live.frames)).toEqual(["snapshot", "own", "run_canceled"]);
+    await thread.delete();
+  });
+
   test("a thread that another engine deletes stops its run here", async () => {
     const { first, second, begin } = await twoEngines();
     const { thread, turn } = await begin();

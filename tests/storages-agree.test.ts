@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { manualClock, memoryFixture, preloadingFixture, type StorageFixture, sameResults } from "@heddle/core/testing";
+import { postgresStorage } from "@heddle/storage-postgres";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import fc from "fast-check";
 import { afterAll, describe, test } from "vitest";
+import { freshSchema, useServer } from "../packages/storage-postgres/test/support/server.js";
 import { randomSteps } from "./random-steps.js";
 import { size } from "./size.js";
 
@@ -25,10 +27,23 @@ function sqliteFixture(path = join(directory, `${++files}.db`)): StorageFixture 
   return { clock, open };
 }
 
+const server = useServer();
+
+function postgresFixture(): StorageFixture {
+  const clock = manualClock();
+  const storage = postgresStorage({ connectionString: server().url(), schema: freshSchema(), connections: 2, listen: false });
+  const open = async () => {
+    await storage.open({ clock });
+    return storage;
+  };
+  return { clock, open };
+}
+
 const others: [name: string, fixture: () => StorageFixture, sequences: number][] = [
   ["memory that preloads", preloadingFixture, size(100, 2_000)],
   ["SQLite in memory", () => sqliteFixture(":memory:"), size(50, 1_000)],
   ["SQLite in a file", sqliteFixture, size(10, 200)],
+  ["PostgreSQL", postgresFixture, size(20, 500)],
 ];
 
 describe.each(others)("memory and %s", (_name, fixture, sequences) => {

@@ -7,8 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { memoryStorage } from "@heddle/core";
 import type { Storage } from "@heddle/core/storage";
+import { postgresStorage } from "@heddle/storage-postgres";
 import { sqliteStorage } from "@heddle/storage-sqlite";
-import { describe } from "vitest";
+import { afterAll, describe } from "vitest";
+import { freshSchema, TestServer } from "../packages/storage-postgres/test/support/server.js";
 
 export interface StorageKind {
   readonly name: string;
@@ -45,7 +47,22 @@ const sqlite: StorageKind = {
   },
 };
 
-export const storages: readonly StorageKind[] = [memory, sqlite];
+let server: Promise<TestServer> | undefined;
+afterAll(async () => (await server)?.stop());
+
+/** A schema of its own on a server that all tests share. */
+const postgres: StorageKind = {
+  name: "postgres",
+  async create() {
+    server ??= TestServer.start();
+    const connectionString = (await server).url();
+    const schema = freshSchema();
+    const connect = () => postgresStorage({ connectionString, schema, connections: 4 });
+    return { storage: connect(), connect, cleanup: async () => {} };
+  },
+};
+
+export const storages: readonly StorageKind[] = [memory, sqlite, postgres];
 
 /** The same tests once per storage. */
 export function onEveryStorage(promise: string, tests: (kind: StorageKind) => void): void {

@@ -230,6 +230,35 @@ onEveryStorage("values", (kind) => {
       expect(await thread.values(chat)).toEqual({ messages: [], stats: { turns: 0 } });
     });
 
+    test("defaults and what was written before are handed out frozen as well", async () => {
+      const tries: string[] = [];
+      const pusher = defineAgent({
+        name: "pusher",
+        values: z.object({
+          list: z.array(z.unknown()).default([]),
+          deep: z.object({ list: z.array(z.number()) }).optional(),
+        }),
+        run: async ({ values, checkpoint }) => {
+          const written = await checkpoint({ deep: { list: [1] } });
+          for (const list of [values.list, values.deep?.list, written.list, written.deep?.list]) {
+            try {
+              list?.push(0);
+              tries.push(list === undefined ? "none" : "changed");
+            } catch {
+              tries.push("frozen");
+            }
+          }
+          return { values: { list: [...values.list, { n: [1] }] } };
+        },
+      });
+      const { engine } = await setUp(kind, { agents: [pusher] });
+      const thread = await engine.threads.create();
+      await (await thread.start(pusher, null)).result();
+      await (await thread.start(pusher, null)).result();
+      expect(tries).toEqual(["frozen", "none", "frozen", "frozen", "frozen", "frozen", "frozen", "frozen"]);
+      expect(await thread.values()).toEqual({ list: [{ n: [1] }, { n: [1] }], deep: { list: [1] } });
+    });
+
     test("what breaks the schema is refused with the path, and changes nothing", async () => {
       const { engine } = await setUp(kind, { agents: [chat] });
       const thread = await engine.threads.create({ values: { topic: "tea" } });

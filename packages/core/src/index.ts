@@ -48,6 +48,7 @@ export type {
 } from "./model/event.js";
 export type { Json, JsonArray, JsonObject } from "./model/json.js";
 export { REMOVE } from "./model/reconcile.js";
+export type { Remove } from "./model/reconcile.js";
 export type { CancelReason, RetryPolicy, RunError, RunStatus, SettledStatus } from "./model/run.js";
 export type {
   CanceledRun,

@@ -31,6 +31,10 @@ export function loadStatements(names: SchemaNames, statements: Statements): Load
   return Object.fromEntries(entries) as LoadStatements;
 }
 
+function withoutId({ id: _, ...columns }: typeof threadColumns): Omit<typeof threadColumns, "id"> {
+  return columns;
+}
+
 const wantedKeys = `${unnest(["scope", "agent", "key"])} as w (scope, agent, key)`;
 const wantedMemos = `${unnest(["lineage_id", "kind", "key"])} as w (lineage_id, kind, key)`;
 const sameKey = "k.scope = w.scope and k.agent = w.agent and k.key = w.key";
@@ -44,11 +48,11 @@ function lockTexts({ threads, runs }: SchemaNames) {
     now: `select coalesce($1::bigint, ${serverTime}) as now`,
     /** Waits, at most as long as \`lock_timeout\` says. */
     lockThreads: `select ${selected(threadColumns, "t")} from ${threads} t where t.id = any($1::text[]) order by t.id for update`,
-    /** Does not wait: a thread that somebody else holds has a \`wanted\` id and no other. */
+    /** Does not wait: of a thread that somebody else holds only the id comes. */
     tryThreads:
       `with locked as materialized (` +
       `select * from ${threads} where id = any($1::text[]) order by id for update skip locked` +
-      `) select w.id as "wanted", ${selected(threadColumns, "l")} ` +
+      `) select w.id as "id", ${selected(withoutId(threadColumns), "l")} ` +
       `from ${threads} w left join locked l on l.id = w.id where w.id = any($1::text[])`,
     lockRuns: `select ${selected(runColumns, "r")} from ${runs} r where r.id = any($1::text[]) order by r.id for update`,
   };

@@ -88,8 +88,9 @@ class Steps {
   }
 
   #takeThread(row: Row): void {
-    if (row["id"] === null) this.#records.held.add(row["wanted"] as string);
-    else this.#records.threads.set(row["id"] as string, toThread(row as unknown as ThreadRow));
+    const id = row["id"] as string;
+    if (row["createdAt"] === null) this.#records.held.add(id);
+    else this.#records.threads.set(id, toThread(row as unknown as ThreadRow));
   }
 
   #runs(): void {

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { HeddleError } from "../errors.js";
 import type { Json, JsonObject } from "../model/json.js";
-import type { REMOVE } from "../model/reconcile.js";
+import type { Remove } from "../model/reconcile.js";
 import type { RetryPolicy } from "../model/run.js";
 import type { Executor } from "../ports/executor.js";
 import type { SettledRun } from "../model/run-view.js";
@@ -39,7 +39,7 @@ export interface AgentContext<Input, Values, Config> {
 
 /** Top-level keys replace; absent and `undefined` ones stay; `REMOVE` removes. */
 export type ValuesUpdate<Values> = {
-  readonly [Key in keyof Values]?: Values[Key] | typeof REMOVE | undefined;
+  readonly [Key in keyof Values]?: Values[Key] | Remove | undefined;
 };
 
 export interface AgentResult<Output, Values> {

@@ -53,6 +53,7 @@ export class AttemptDriver {
   readonly #outbox: Outbox;
   #stop: Stop | undefined;
   #ending = false;
+  #codeReturned = false;
   #abandon: (() => void) | undefined;
   /** What is stored could be read: before that no attempt can go better than this one. */
   #loaded = false;
@@ -84,6 +85,11 @@ export class AttemptDriver {
   /** Still needs its lease. */
   get holdsLease(): boolean {
     return this.#stop !== "lease_lost";
+  }
+
+  /** The run as it now is tells that this attempt wrote its last word, and its code has returned. */
+  isOver(run: RunRecord): boolean {
+    return this.#codeReturned && run.status !== "running";
   }
 
   /** Resolves when the attempt is done and its code has returned. Never rejects. */
@@ -182,6 +188,8 @@ export class AttemptDriver {
       return { type: "returned", result: await this.#execute() };
     } catch (thrown) {
       return { type: "threw", error: thrown };
+    } finally {
+      this.#codeReturned = true;
     }
   }
 

@@ -17,6 +17,8 @@ export class Dispatcher {
   readonly #drivers = new Map<string, AttemptDriver>();
   /** What was told of a claimed run before its driver existed. */
   readonly #early = new Map<string, RunRecord>();
+  /** Over, save for the turns that their promises take: whoever hears of the end and starts anew finds the slot free. */
+  readonly #leaving = new Set<AttemptDriver>();
   #reserved = 0;
   readonly #whenClaimsAreOver: (() => void)[] = [];
   #claiming: Promise<void> | undefined;
@@ -79,8 +81,10 @@ export class Dispatcher {
   /** A run's record changed: its driver here may have to stop. */
   observe(run: RunRecord): void {
     const driver = this.#drivers.get(run.id);
-    if (driver !== undefined) driver.observe(run);
-    else if (run.worker === this.#core.worker) this.#early.set(run.id, run);
+    if (driver !== undefined) {
+      driver.observe(run);
+      if (driver.isOver(run)) this.#leaving.add(driver);
+    } else if (run.worker === this.#core.worker) this.#early.set(run.id, run);
   }
 
   /** Resolves when no claim is on its way any more, neither of its own nor with an acceptance. */
@@ -107,7 +111,8 @@ export class Dispatcher {
   }
 
   #free(): number {
-    return this.#slots.concurrency - this.#slots.pending - this.#slots.size - this.#reserved;
+    const { concurrency, pending, size } = this.#slots;
+    return concurrency - (pending - this.#leaving.size) - size - this.#reserved;
   }
 
   async #claim(): Promise<void> {
@@ -161,6 +166,7 @@ export class Dispatcher {
     } catch (error) {
       this.#core.report(error, `driving run ${driver.run.id}`);
     } finally {
+      this.#leaving.delete(driver);
       if (this.#drivers.get(driver.run.id) === driver) this.#drivers.delete(driver.run.id);
     }
   }

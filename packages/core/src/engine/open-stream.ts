@@ -8,6 +8,7 @@ import { Subscription } from "../runtime/subscription.js";
 import type { StreamFrame, SubscriptionOptions } from "../runtime/subscription.js";
 import { checkReaderOptions } from "./check-input.js";
 import { runGone, runNotFound, threadNotFound } from "./not-found.js";
+import { cancelOnDisconnect } from "./cancel-on-disconnect.js";
 import type { Core } from "./core.js";
 import { loadHead } from "./load-head.js";
 
@@ -39,9 +40,7 @@ export async function* runFrames(core: Core, runId: string, options: StreamOptio
     ended ||= options.signal?.aborted !== true;
   } finally {
     subscription.undo();
-    if (!ended && options.onDisconnect === "cancel") {
-      await core.cancel(run, { kind: "disconnect" }).catch((error: unknown) => core.report(error, "cancel on disconnect"));
-    }
+    if (!ended && options.onDisconnect === "cancel") await cancelOnDisconnect(core, run);
   }
 }
 

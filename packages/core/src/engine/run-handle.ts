@@ -11,6 +11,7 @@ import { storedError, storedReason, viewRun } from "../model/run-view.js";
 import type { Run } from "../model/run-view.js";
 import type { AgentLike } from "./agent.js";
 import { checkCancelOptions, checkReaderOptions } from "./check-input.js";
+import { cancelOnDisconnect } from "./cancel-on-disconnect.js";
 import type { Core } from "./core.js";
 import { runGone, runNotFound } from "./not-found.js";
 import { runFrames } from "./open-stream.js";
@@ -147,8 +148,7 @@ export class RunHandle<Output = unknown> {
     return new Promise((resolve, reject) => {
       const left = (): void => {
         if (onDisconnect === "cancel") {
-          const run = { id: this.id, threadId: this.threadId ?? null };
-          this.#core.cancel(run, { kind: "disconnect" }).catch((error: unknown) => this.#core.report(error, "cancel on disconnect"));
+          void cancelOnDisconnect(this.#core, { id: this.id, threadId: this.threadId ?? null });
         }
         reject(signal.reason);
       };

@@ -21,7 +21,12 @@ import { TreeWalk, unknownKey } from "./tree-walk.js";
 import { jsonParts, type ObjectParts, type ValuesSchema } from "./values-schema.js";
 
 /** As a top-level value: removes that key. The same symbol in every installed copy of Heddle. */
-export const REMOVE: unique symbol = Symbol.for("heddle.remove");
+export const REMOVE = Symbol.for("heddle.remove") as unknown as Remove;
+
+/** A type of its own: a unique symbol's would widen to `symbol` in what an agent returns. */
+export interface Remove {
+  readonly "heddle.remove": never;
+}
 
 export interface ReconcileOptions {
   readonly schema: ValuesSchema;

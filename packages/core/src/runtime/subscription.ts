@@ -84,8 +84,11 @@ export class Subscription implements FrameSink {
   }
 
   async *#deliver(next: Buffered): AsyncGenerator<StreamFrame, void, undefined> {
+    if (next.kind === "thread") return yield next;
     if (next.kind !== "record") {
-      yield transient(next);
+      // Nobody told of the event that it follows where the answer of its commit was lost.
+      if (next.behind > this.#cursor) yield* this.#stored(next.behind);
+      if (!this.#done) yield transient(next);
       return;
     }
     const { event } = next;

@@ -30,7 +30,7 @@ export { preloadingStorage } from "./preloading-storage.js";
 export type { Step } from "./same-results.js";
 export { sameResults } from "./same-results.js";
 export { seededRandom } from "./seeded-random.js";
-export type { Rule, Violation } from "./simulation/check-history.js";
+export type { Violation } from "./simulation/check-history.js";
 export { checkHistory, historyRules } from "./simulation/check-history.js";
 export type { History, HistoryEntry } from "./simulation/history.js";
 export { makePlan } from "./simulation/make-plan.js";

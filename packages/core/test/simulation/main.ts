@@ -1,8 +1,8 @@
 /** `npm run simulate`: see {@link usage}. */
 
 import { parseArgs } from "node:util";
-import { keep, makePlan, shrink, simulate, Tally } from "@heddle/core/testing";
 import type { Parts, SimulationResult } from "@heddle/core/testing";
+import { keep, makePlan, shrink, simulate, Tally } from "@heddle/core/testing";
 import { startBar } from "./progress-bar.js";
 import { findBug, plantedBugs } from "./self-test.js";
 
@@ -58,7 +58,13 @@ async function simulateMany(from: number, seeds: number): Promise<boolean> {
   const rate = bar.stop();
   printTally(tally);
   for (const result of failed.slice(0, 5)) await printFailure(result);
-  const verdict = failed.length === 0 ? "all promises kept" : `${failed.length} failed: ${failed.map(({ plan }) => plan.seed).slice(0, 20).join(", ")}`;
+  const verdict =
+    failed.length === 0
+      ? "all promises kept"
+      : `${failed.length} failed: ${failed
+          .map(({ plan }) => plan.seed)
+          .slice(0, 20)
+          .join(", ")}`;
   console.log(`\n${seeds} seeds from ${from}, ${rate} seeds/s: ${verdict}`);
   return failed.length === 0;
 }
@@ -95,13 +101,17 @@ async function selfTest(): Promise<boolean> {
   for (const bug of plantedBugs) {
     const found = await findBug(bug, selfTestSeeds);
     if (found === undefined) missed++;
-    rows.push(`  ${bug.name.padEnd(60)} ${found === undefined ? "   - NOT FOUND" : `${String(found.seed).padStart(4)} ${found.rule}`}`);
+    rows.push(
+      `  ${bug.name.padEnd(60)} ${found === undefined ? "   - NOT FOUND" : `${String(found.seed).padStart(4)} ${found.rule}`}`,
+    );
     bar.step(bug.name);
   }
   bar.stop();
   console.log(`  ${"planted bug".padEnd(60)} seed violated promise`);
   for (const row of rows) console.log(row);
-  console.log(`\n${plantedBugs.length - missed} of ${plantedBugs.length} planted bugs found within ${selfTestSeeds} seeds`);
+  console.log(
+    `\n${plantedBugs.length - missed} of ${plantedBugs.length} planted bugs found within ${selfTestSeeds} seeds`,
+  );
   return missed === 0;
 }
 

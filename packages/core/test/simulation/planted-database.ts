@@ -47,7 +47,15 @@ export function plantedDatabase(plants: Plants): () => SimulatedDatabase {
 /** Write later what a transaction should have written at once. */
 export function writeLater(tables: MemoryTables, changes: Partial<Changes>): void {
   const nothing: Changes = {
-    threads: [], runs: [], checkpoints: [], events: [], keys: [], memos: [], origins: [], tombstones: [], removals: [],
+    threads: [],
+    runs: [],
+    checkpoints: [],
+    events: [],
+    keys: [],
+    memos: [],
+    origins: [],
+    tombstones: [],
+    removals: [],
   };
   if (tables instanceof PlantedTables) tables.writeAsItIs({ ...nothing, ...changes });
 }
@@ -65,7 +73,8 @@ function connect(database: MemoryDatabase, { reads, commits, ports }: Plants) {
   };
   const commit = async (intents: readonly Intent[]): Promise<readonly IntentResult[]> => {
     const results: IntentResult[] = [];
-    for (const intent of intents) results.push(await (commits === undefined ? alone(intent) : commits(intent, alone, storage)));
+    for (const intent of intents)
+      results.push(await (commits === undefined ? alone(intent) : commits(intent, alone, storage)));
     return results;
   };
   return overlay(storage, { commit, ...ports?.(storage) });

@@ -2,9 +2,9 @@
 
 import type { Effect, IntentResult } from "../../dist/storage.js";
 import { isSettled } from "../../dist/storage.js";
-import { plantedDatabase } from "./planted-database.js";
-import type { Commit, Plants } from "./planted-database.js";
 import type { PlantedBug } from "./planted-bug.js";
+import type { Commit, Plants } from "./planted-database.js";
+import { plantedDatabase } from "./planted-database.js";
 
 const bug = (name: string, plants: Plants): PlantedBug => ({ name, database: plantedDatabase(plants) });
 
@@ -19,13 +19,17 @@ function untold(isTold: (effect: Effect) => boolean): NonNullable<Plants["commit
 export const portBugs: readonly PlantedBug[] = [
   bug("nobody is woken for what became claimable", {
     commits: untold(({ type }) => type !== "claimable"),
-    ports: ({ work }) => ({ work: { ...work, due: async (query) => ({ ...(await work.due(query)), claimable: false }) } }),
+    ports: ({ work }) => ({
+      work: { ...work, due: async (query) => ({ ...(await work.due(query)), claimable: false }) },
+    }),
   }),
   bug("who waits for a run is not told of its end", {
     commits: untold((effect) => effect.type !== "run" || !isSettled(effect.run.status)),
   }),
   bug("readers are not told of terminal events", {
-    commits: untold((effect) => effect.type !== "event" || !/^run_(succeeded|failed|canceled)$/.test(effect.event.type)),
+    commits: untold(
+      (effect) => effect.type !== "event" || !/^run_(succeeded|failed|canceled)$/.test(effect.event.type),
+    ),
   }),
   bug("readers are not told of a thread's deletion", { commits: untold(({ type }) => type !== "thread_deleted") }),
   bug("other processes get no hints", { ports: ({ work }) => ({ work: { ...work, watch: () => () => {} } }) }),
@@ -40,7 +44,9 @@ export const portBugs: readonly PlantedBug[] = [
     }),
   }),
   bug("a page begins with the event at the cursor", {
-    ports: ({ events }) => ({ events: { read: (query) => events.read({ ...query, after: Math.max(query.after - 1, 0) }) } }),
+    ports: ({ events }) => ({
+      events: { read: (query) => events.read({ ...query, after: Math.max(query.after - 1, 0) }) },
+    }),
   }),
   bug("heartbeats are not written", {
     async commits(intent, commit, storage) {

@@ -1,21 +1,27 @@
 /** Bugs in what a storage reads and writes: guards left out, halves of transactions, numbers taken too early. */
 
+import type { MemoryTables } from "../../dist/adapters/memory-tables.js";
 import type { Changes, Intent, IntentResult, RunRecord, ThreadRecord } from "../../dist/storage.js";
 import { HeddleError, isSettled } from "../../dist/storage.js";
-import type { MemoryTables } from "../../dist/adapters/memory-tables.js";
-import { plantedDatabase, writeLater } from "./planted-database.js";
-import type { Plants } from "./planted-database.js";
 import type { PlantedBug } from "./planted-bug.js";
+import type { Plants } from "./planted-database.js";
+import { plantedDatabase, writeLater } from "./planted-database.js";
 
 const bug = (name: string, plants: Plants): PlantedBug => ({ name, database: plantedDatabase(plants) });
 const is = (intent: Intent, ...kinds: Intent["kind"][]): boolean => kinds.includes(intent.kind);
 const isEnd = (type: string): boolean => /^run_(succeeded|failed|canceled|interrupted)$/.test(type);
 
-const mapRuns = (changes: Changes, change: (after: RunRecord, before: RunRecord | undefined) => RunRecord): Changes => ({
+const mapRuns = (
+  changes: Changes,
+  change: (after: RunRecord, before: RunRecord | undefined) => RunRecord,
+): Changes => ({
   ...changes,
   runs: changes.runs.map(({ before, after }) => ({ before, after: change(after, before) })),
 });
-const mapThreads = (changes: Changes, change: (after: ThreadRecord, before: ThreadRecord | undefined) => ThreadRecord): Changes => ({
+const mapThreads = (
+  changes: Changes,
+  change: (after: ThreadRecord, before: ThreadRecord | undefined) => ThreadRecord,
+): Changes => ({
   ...changes,
   threads: changes.threads.map(({ before, after }) => ({ before, after: change(after, before) })),
 });
@@ -34,9 +40,15 @@ export const guardBugs: readonly PlantedBug[] = [
   bug("idempotency keys are not looked up", { reads: () => ({ key: () => undefined }) }),
   bug("idempotency keys are looked up after the busy check", {
     async commits(intent, commit, storage) {
-      if (intent.kind === "accept_run" && intent.run.threadId !== null && intent.whenBusy === "reject" && intent.run.delay === 0) {
+      if (
+        intent.kind === "accept_run" &&
+        intent.run.threadId !== null &&
+        intent.whenBusy === "reject" &&
+        intent.run.delay === 0
+      ) {
         const thread = await storage.threads.get(intent.run.threadId);
-        if (thread?.activeRunId != null) return commit({ ...intent, idempotency: undefined as never });
+        const { idempotency: _, ...forgetful } = intent;
+        if (thread?.activeRunId != null) return commit(forgetful);
       }
       return commit(intent);
     },
@@ -69,7 +81,9 @@ export const guardBugs: readonly PlantedBug[] = [
     reads: (reader, intent) => ({
       run(id) {
         const run = reader.run(id);
-        return run && is(intent, "settle_run") ? { ...run, cancelRequestedAt: null, cancelReason: null, graceUntil: null } : run;
+        return run && is(intent, "settle_run")
+          ? { ...run, cancelRequestedAt: null, cancelReason: null, graceUntil: null }
+          : run;
       },
     }),
   }),
@@ -77,7 +91,9 @@ export const guardBugs: readonly PlantedBug[] = [
     reads: (reader, intent) => ({
       run(id) {
         const run = reader.run(id);
-        return run && is(intent, "release_run", "tend_run") ? { ...run, cancelRequestedAt: null, cancelReason: null, graceUntil: null } : run;
+        return run && is(intent, "release_run", "tend_run")
+          ? { ...run, cancelRequestedAt: null, cancelReason: null, graceUntil: null }
+          : run;
       },
     }),
   }),
@@ -93,7 +109,12 @@ export const guardBugs: readonly PlantedBug[] = [
         ...storage.work,
         async due(query) {
           const due = await storage.work.due(query);
-          const running = await storage.runs.list({ status: ["running"], limit: 10, sortBy: "createdAt", order: "asc" });
+          const running = await storage.runs.list({
+            status: ["running"],
+            limit: 10,
+            sortBy: "createdAt",
+            order: "asc",
+          });
           return { ...due, tend: running.map(({ id, threadId }) => ({ runId: id, threadId })) };
         },
       },
@@ -123,38 +144,72 @@ function staleNumbers(reader: Parameters<NonNullable<Plants["reads"]>>[0], inten
 }
 
 export const writeBugs: readonly PlantedBug[] = [
-  bug("a settle forgets the terminal event", { writes: (changes) => (settles(changes) === undefined ? changes : withoutEnd(changes)) }),
+  bug("a settle forgets the terminal event", {
+    writes: (changes) => (settles(changes) === undefined ? changes : withoutEnd(changes)),
+  }),
   bug("the next run is promoted outside the transaction", { writes: promoteLater }),
   bug("a settle does not move the head", {
-    writes: (changes) => (settles(changes) === undefined ? changes : mapThreads(changes, (after, before) => ({ ...after, headCheckpointId: before?.headCheckpointId ?? null }))),
+    writes: (changes) =>
+      settles(changes) === undefined
+        ? changes
+        : mapThreads(changes, (after, before) => ({ ...after, headCheckpointId: before?.headCheckpointId ?? null })),
   }),
   bug("a settle does not release the mutex", {
-    writes: (changes) => (settles(changes) === undefined ? changes : mapThreads(changes, (after, before) => ({ ...after, activeRunId: after.activeRunId ?? before?.activeRunId ?? null }))),
+    writes: (changes) =>
+      settles(changes) === undefined
+        ? changes
+        : mapThreads(changes, (after, before) => ({
+            ...after,
+            activeRunId: after.activeRunId ?? before?.activeRunId ?? null,
+          })),
   }),
   bug("a checkpoint names its grandparent as its parent", {
     writes: (changes, { checkpoints }) => ({
       ...changes,
-      checkpoints: changes.checkpoints.map((each) => ({ ...each, parentId: checkpoints.get(each.parentId ?? "")?.parentId ?? each.parentId })),
+      checkpoints: changes.checkpoints.map((each) => ({
+        ...each,
+        parentId: checkpoints.get(each.parentId ?? "")?.parentId ?? each.parentId,
+      })),
     }),
   }),
   bug("a failed run takes its checkpoints back", { writes: rollBackFailed }),
   bug("a number is left out", {
-    writes: (changes) => mapThreads(changes, (after, before) => (after.lastSeq > (before?.lastSeq ?? 0) && after.lastSeq % 7 === 0 ? { ...after, lastSeq: after.lastSeq + 1 } : after)),
+    writes: (changes) =>
+      mapThreads(changes, (after, before) =>
+        after.lastSeq > (before?.lastSeq ?? 0) && after.lastSeq % 7 === 0
+          ? { ...after, lastSeq: after.lastSeq + 1 }
+          : after,
+      ),
   }),
-  bug("failures are not counted", { writes: (changes) => mapRuns(changes, (after, before) => ({ ...after, failures: before?.failures ?? 0 })) }),
-  bug("crashes are not counted", { writes: (changes) => mapRuns(changes, (after, before) => ({ ...after, crashes: before?.crashes ?? 0 })) }),
+  bug("failures are not counted", {
+    writes: (changes) => mapRuns(changes, (after, before) => ({ ...after, failures: before?.failures ?? 0 })),
+  }),
+  bug("crashes are not counted", {
+    writes: (changes) => mapRuns(changes, (after, before) => ({ ...after, crashes: before?.crashes ?? 0 })),
+  }),
   bug("a backoff is not written", {
-    writes: (changes) => mapRuns(changes, (after, before) => (before?.status === "running" && after.status === "pending" ? { ...after, availableAt: before.availableAt } : after)),
+    writes: (changes) =>
+      mapRuns(changes, (after, before) =>
+        before?.status === "running" && after.status === "pending"
+          ? { ...after, availableAt: before.availableAt }
+          : after,
+      ),
   }),
-  bug("a deleted thread stays", { writes: (changes) => ({ ...changes, removals: changes.removals.filter(({ type }) => type !== "thread") }) }),
+  bug("a deleted thread stays", {
+    writes: (changes) => ({ ...changes, removals: changes.removals.filter(({ type }) => type !== "thread") }),
+  }),
   bug("a promoted run still counts as waiting", {
-    writes: (changes) => (settles(changes) === undefined ? changes : mapThreads(changes, (after, before) => ({ ...after, queueLength: before?.queueLength ?? 0 }))),
+    writes: (changes) =>
+      settles(changes) === undefined
+        ? changes
+        : mapThreads(changes, (after, before) => ({ ...after, queueLength: before?.queueLength ?? 0 })),
   }),
   bug("a commit is answered and then rolled back", { commits: forgetSome() }),
   bug("a refused start leaves its run behind", {
     async commits(intent, commit) {
       const result = await commit(intent);
-      if (intent.kind === "accept_run" && !result.ok && result.error.code === "THREAD_BUSY") await commit({ ...intent, whenBusy: "enqueue" });
+      if (intent.kind === "accept_run" && !result.ok && result.error.code === "THREAD_BUSY")
+        await commit({ ...intent, whenBusy: "enqueue" });
       return result;
     },
   }),
@@ -164,7 +219,9 @@ export const writeBugs: readonly PlantedBug[] = [
 function withoutEnd(changes: Changes): Changes {
   const ends = changes.events.filter(({ type }) => isEnd(type)).map(({ runId }) => runId);
   const fewer = { ...changes, events: changes.events.filter(({ type }) => !isEnd(type)) };
-  const shorter = mapRuns(fewer, (after) => (ends.includes(after.id) ? { ...after, lastSeq: after.lastSeq - 1 } : after));
+  const shorter = mapRuns(fewer, (after) =>
+    ends.includes(after.id) ? { ...after, lastSeq: after.lastSeq - 1 } : after,
+  );
   return mapThreads(shorter, (after) => ({ ...after, lastSeq: after.lastSeq - ends.length }));
 }
 
@@ -173,7 +230,9 @@ let promotions = 0;
 /** In a transaction of its own, two turns later; every eighth time the process dies in between. */
 function promoteLater(changes: Changes, tables: MemoryTables): Changes {
   const settled = settles(changes);
-  const promoted = changes.runs.find(({ before, after }) => before?.active === false && after.active && after.status === "pending");
+  const promoted = changes.runs.find(
+    ({ before, after }) => before?.active === false && after.active && after.status === "pending",
+  );
   const thread = changes.threads.find(({ after }) => after.activeRunId === promoted?.after.id);
   if (settled === undefined || promoted?.before === undefined || thread === undefined) return changes;
   const queueLength = thread.after.queueLength + 1;
@@ -189,7 +248,10 @@ function promoteLater(changes: Changes, tables: MemoryTables): Changes {
   return {
     ...changes,
     runs: changes.runs.filter((change) => change !== promoted),
-    threads: [...changes.threads.filter((change) => change !== thread), { before: thread.before, after: { ...thread.after, activeRunId: null, queueLength } }],
+    threads: [
+      ...changes.threads.filter((change) => change !== thread),
+      { before: thread.before, after: { ...thread.after, activeRunId: null, queueLength } },
+    ],
   };
 }
 
@@ -198,7 +260,9 @@ function rollBackFailed(changes: Changes): Changes {
   if (failed?.status !== "failed") return changes;
   return {
     ...changes,
-    checkpoints: changes.checkpoints.map((each) => (each.runId === failed.id ? { ...each, parentId: failed.baseCheckpointId } : each)),
+    checkpoints: changes.checkpoints.map((each) =>
+      each.runId === failed.id ? { ...each, parentId: failed.baseCheckpointId } : each,
+    ),
   };
 }
 
@@ -218,7 +282,9 @@ function forgetSome(): NonNullable<Plants["commits"]> {
   };
 }
 
-function refuseTogether(storage: Parameters<NonNullable<Plants["ports"]>>[0]): ReturnType<NonNullable<Plants["ports"]>> {
+function refuseTogether(
+  storage: Parameters<NonNullable<Plants["ports"]>>[0],
+): ReturnType<NonNullable<Plants["ports"]>> {
   return {
     async commit(intents) {
       const results = await storage.commit(intents);

@@ -1,4 +1,7 @@
-/** Stands before a server and counts round trips: how often a client speaks again after the server has answered. */
+/**
+ * Stands before a server and counts round trips: how often a client asks again after the server has answered. Logins and
+ * goodbyes are not counted.
+ */
 
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
@@ -36,7 +39,7 @@ export class CountingProxy {
     let answered = true;
     const cut = () => [client, server].forEach((socket) => void socket.destroy());
     client.setNoDelay(true).on("data", (data) => {
-      if (answered) this.roundTrips++;
+      if (answered && "PBCQ".includes(String.fromCharCode(data[0] ?? 0))) this.roundTrips++;
       answered = false;
       if (this.onClientData(data)) server.write(data);
       else cut();

@@ -1,4 +1,4 @@
-/** A PostgreSQL server for one test file, started by it; `HEDDLE_TEST_POSTGRES_URL` names one that is there instead. */
+/** A PostgreSQL server for tests: the one that `HEDDLE_TEST_POSTGRES_URL` names, else one of the file's own. */
 
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -13,7 +13,10 @@ import { afterAll, beforeAll } from "vitest";
 const superuser = "postgres";
 const password = "test";
 
+export const urlVariable = "HEDDLE_TEST_POSTGRES_URL";
+
 export interface ServerOptions {
+  readonly port?: number;
   /** Settings of the server: `-c name=value`. */
   readonly settings?: readonly string[];
   /** A server that may be stopped and started: never somebody else's. */
@@ -24,6 +27,7 @@ export class TestServer {
   readonly #directory: string;
   readonly #postgres: EmbeddedPostgres | undefined;
   readonly port: number;
+  #isRunning = true;
   readonly #url: string;
 
   private constructor(directory: string, port: number, url: string, postgres?: EmbeddedPostgres) {
@@ -33,11 +37,11 @@ export class TestServer {
     this.#postgres = postgres;
   }
 
-  static async start({ settings = [], isOwn = false }: ServerOptions = {}): Promise<TestServer> {
-    const given = process.env["HEDDLE_TEST_POSTGRES_URL"];
-    if (given !== undefined && !isOwn) return new TestServer("", Number(new URL(given).port || 5432), given);
+  static async start({ settings = [], isOwn = false, ...options }: ServerOptions = {}): Promise<TestServer> {
+    const given = process.env[urlVariable];
+    if (given !== undefined && !isOwn) return TestServer.#join(given);
     const directory = await mkdtemp(join(tmpdir(), "heddle-postgres-"));
-    const port = await freePort();
+    const port = options.port ?? (await freePort());
     const postgres = new EmbeddedPostgres({
       databaseDir: join(directory, "data"),
       port,
@@ -57,7 +61,25 @@ export class TestServer {
     if (process.getuid?.() === 0) await openTo(directory);
     await postgres.initialise();
     await postgres.start();
-    return new TestServer(directory, port, `postgres://${superuser}:${password}@127.0.0.1:${port}/postgres`, postgres);
+    return new TestServer(directory, port, TestServer.urlAt(port), postgres);
+  }
+
+  static urlAt(port: number): string {
+    return `postgres://${superuser}:${password}@127.0.0.1:${port}/postgres`;
+  }
+
+  /** It may be starting still. */
+  static async #join(url: string): Promise<TestServer> {
+    const server = new TestServer("", Number(new URL(url).port || 5432), url);
+    for (let tries = 1; ; tries++) {
+      try {
+        await server.sql("select 1");
+        return server;
+      } catch (error) {
+        if (tries === 300) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
   }
 
   /** @param as another role, a database */
@@ -73,17 +95,19 @@ export class TestServer {
     const file = join(this.#directory, "data", "postmaster.pid");
     if (!existsSync(file)) return;
     const pid = Number(readFileSync(file, "utf8").split("\n")[0]);
+    this.#isRunning = false;
     process.kill(pid, "SIGQUIT");
     while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   async start(): Promise<void> {
     await this.#postgres?.start();
+    this.#isRunning = true;
   }
 
   async stop(): Promise<void> {
     if (this.#postgres === undefined) return;
-    await this.crash();
+    if (this.#isRunning) await this.#postgres.stop();
     await rm(this.#directory, { recursive: true, force: true });
   }
 

@@ -26,6 +26,10 @@ export class BadLuck implements Misfortune {
     this.#workers = workers;
   }
 
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** No more of it. */
   end(): void {
     this.#isOver = true;
@@ -34,7 +38,8 @@ export class BadLuck implements Misfortune {
   next(port: string, isCommit: boolean, process: Process): Fault | undefined {
     this.#calls++;
     if (isCommit) this.#commits++;
-    const fault = (isCommit ? this.#faults.get(`commits ${this.#commits}`) : undefined) ?? this.#faults.get(`calls ${this.#calls}`);
+    const fault =
+      (isCommit ? this.#faults.get(`commits ${this.#commits}`) : undefined) ?? this.#faults.get(`calls ${this.#calls}`);
     if (this.#isOver || fault === undefined) return undefined;
     this.#recorder.note({ type: "fault", kind: fault.kind, worker: process.name, port, ms: fault.ms });
     if (fault.kind === "jump") this.#scheduler.jump(fault.ms);

@@ -43,6 +43,6 @@ const unclear: ReadonlySet<string> = new Set(["STORAGE_UNAVAILABLE", "ENGINE_CLO
 function failed(error: unknown): Answer {
   const code = codeOf(error);
   if (unclear.has(code)) return { type: "unknown", code };
-  const active = HeddleError.is(error, "THREAD_BUSY") ? error.details["activeRunId"] : undefined;
+  const active = HeddleError.is(error, "THREAD_BUSY") ? error.details.activeRunId : undefined;
   return { type: "refused", code, activeRunId: typeof active === "string" ? active : null };
 }

@@ -4,10 +4,11 @@
  */
 
 import type { History } from "./history.js";
-import { gatherFacts } from "./rules/facts.js";
-import type { Facts } from "./rules/facts.js";
 import { callRules } from "./rules/call-rules.js";
 import { eventRules } from "./rules/event-rules.js";
+import type { Rule } from "./rules/facts.js";
+import { gatherFacts } from "./rules/facts.js";
+import { keyRules } from "./rules/key-rules.js";
 import { readerRules } from "./rules/reader-rules.js";
 import { runRules } from "./rules/run-rules.js";
 import { valueRules } from "./rules/value-rules.js";
@@ -18,12 +19,10 @@ export interface Violation {
   readonly message: string;
 }
 
-/** Says for each breach what is wrong. */
-export type Rule = (facts: Facts) => Iterable<string>;
-
 /** Every promise by name. */
 export const historyRules: Readonly<Record<string, Rule>> = {
   ...callRules,
+  ...keyRules,
   ...runRules,
   ...eventRules,
   ...readerRules,

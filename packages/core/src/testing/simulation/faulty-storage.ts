@@ -24,6 +24,8 @@ import type { Process } from "./process.js";
 export interface Misfortune {
   /** The fault of this call, if it meets one. */
   next(port: string, isCommit: boolean, process: Process): Fault | undefined;
+  /** Nothing goes wrong any more, whatever was to befall a call that is under way. */
+  readonly isOver: boolean;
   /** @param after ms until a new engine takes its place */
   crash(process: Process, after: number): void;
 }
@@ -52,6 +54,7 @@ const repeatable: ReadonlySet<IntentKind> = new Set([
 export class FaultyStorage implements Storage {
   readonly name: string;
   readonly deltas: "all" | "local";
+  readonly lookAgainAfter?: number;
   readonly #options: FaultyOptions;
   #isOpen = false;
 
@@ -59,6 +62,8 @@ export class FaultyStorage implements Storage {
     this.#options = options;
     this.name = options.inner.name;
     this.deltas = options.inner.deltas;
+    const { hints } = options.style;
+    if (hints !== "sure") this.lookAgainAfter = hints === "none" ? 0 : 2_000;
   }
 
   open(): Promise<void> {
@@ -123,9 +128,10 @@ export class FaultyStorage implements Storage {
     return this.#options.style.provesDeath ? this.#options.inner.work.findDead(workers) : [];
   }
 
-  /** A hint may be late or doubled, but comes. */
+  /** A hint may be late or doubled; where nobody relies on it, it may be lost. */
   async #deliver(hint: () => void): Promise<void> {
-    const { process, dice } = this.#options;
+    const { process, dice, style } = this.#options;
+    if (style.hints === "none" || (style.hints === "lossy" && dice.chance(0.5))) return;
     await process.turn();
     await this.#way();
     hint();
@@ -152,6 +158,7 @@ export class FaultyStorage implements Storage {
 
   async #before(fault: Fault | undefined): Promise<void> {
     const { process, misfortune } = this.#options;
+    if (misfortune.isOver) return;
     if (fault?.kind === "error_before") throw unavailable("the connection was refused");
     if (fault?.kind === "error_unclear") throw unavailable("the connection broke", { outcome: "unknown" });
     if (fault?.kind === "delay") await process.sleep(fault.ms);
@@ -161,12 +168,18 @@ export class FaultyStorage implements Storage {
   }
 
   async #after(fault: Fault | undefined): Promise<void> {
-    const { process, misfortune } = this.#options;
-    if (fault?.kind === "error_after") throw unavailable("the connection broke before the answer came", { outcome: "unknown" });
-    if (fault?.kind === "pause") process.pause(fault.ms);
-    if (fault?.kind === "crash_after") misfortune.crash(process, fault.ms);
+    if (!this.#options.misfortune.isOver) this.#strike(fault);
+    const { process } = this.#options;
     // Dead or paused: what is under way does not go on within this turn.
     if (process.isDead || process.isPaused) await process.turn();
+  }
+
+  #strike(fault: Fault | undefined): void {
+    const { process, misfortune } = this.#options;
+    if (fault?.kind === "error_after")
+      throw unavailable("the connection broke before the answer came", { outcome: "unknown" });
+    if (fault?.kind === "pause") process.pause(fault.ms);
+    if (fault?.kind === "crash_after") misfortune.crash(process, fault.ms);
   }
 
   /** One way, there or back. */

@@ -13,23 +13,52 @@ export interface History {
 }
 
 export type HistoryEntry = { readonly time: number } & (
-  | { readonly type: "call"; readonly call: number; readonly client: string; readonly worker: string; readonly command: Command }
+  | {
+      readonly type: "call";
+      readonly call: number;
+      readonly client: string;
+      readonly worker: string;
+      readonly command: Command;
+    }
   | { readonly type: "answer"; readonly call: number; readonly answer: Answer }
   | { readonly type: "frame"; readonly call: number; readonly frame: SeenFrame }
   | AttemptEntry
   | { readonly type: "worker_started"; readonly worker: string }
   | { readonly type: "worker_ended"; readonly worker: string; readonly how: "crashed" | "closed" }
-  | { readonly type: "fault"; readonly kind: string; readonly worker: string; readonly port: string; readonly ms: number }
+  | {
+      readonly type: "fault";
+      readonly kind: string;
+      readonly worker: string;
+      readonly port: string;
+      readonly ms: number;
+    }
   /** The engine reported a failure in the background. */
-  | { readonly type: "trouble"; readonly worker: string; readonly code: string; readonly message: string; readonly during: string }
+  | {
+      readonly type: "trouble";
+      readonly worker: string;
+      readonly code: string;
+      readonly message: string;
+      readonly during: string;
+    }
   /** From here on nothing goes wrong any more, and at least one worker has every agent. */
   | { readonly type: "faults_over" }
 );
 
 export type AttemptEntry = AttemptName &
   (
-    | { readonly type: "attempt_started"; readonly worker: string; readonly n: number; readonly threadId: string | null; readonly values: SeenValues }
-    | { readonly type: "sent"; readonly what: "event" | "delta" | "checkpoint"; readonly token: string; readonly key: string | null }
+    | {
+        readonly type: "attempt_started";
+        readonly worker: string;
+        readonly n: number;
+        readonly threadId: string | null;
+        readonly values: SeenValues;
+      }
+    | {
+        readonly type: "sent";
+        readonly what: "event" | "delta" | "checkpoint";
+        readonly token: string;
+        readonly key: string | null;
+      }
     | { readonly type: "acknowledged"; readonly token: string }
     | { readonly type: "not_written"; readonly token: string; readonly code: string }
     | { readonly type: "aborted"; readonly code: string }
@@ -42,7 +71,12 @@ export interface AttemptName {
 }
 
 export type Command =
-  | { readonly kind: "create_thread"; readonly threadId: string; readonly orGet: boolean; readonly token: string | null }
+  | {
+      readonly kind: "create_thread";
+      readonly threadId: string;
+      readonly orGet: boolean;
+      readonly token: string | null;
+    }
   | { readonly kind: "copy_thread"; readonly from: string; readonly to: string }
   | { readonly kind: "delete_thread"; readonly threadId: string }
   | { readonly kind: "start"; readonly starts: readonly StartCommand[] }
@@ -50,9 +84,15 @@ export type Command =
   | { readonly kind: "delete_run"; readonly runId: string }
   | { readonly kind: "wait"; readonly runId: string }
   | { readonly kind: "values"; readonly threadId: string }
+  | { readonly kind: "inspect"; readonly threadId: string; readonly runId: string }
   /** A reader that leaves by itself after `frames`, otherwise stays until the stream ends. */
   | { readonly kind: "read_run"; readonly runId: string; readonly after: number | null; readonly frames: number | null }
-  | { readonly kind: "read_thread"; readonly threadId: string; readonly after: number | null; readonly frames: number | null }
+  | {
+      readonly kind: "read_thread";
+      readonly threadId: string;
+      readonly after: number | null;
+      readonly frames: number | null;
+    }
   /** As many runs as the worker has slots, each of which waits for all others. */
   | { readonly kind: "fill_slots"; readonly slots: number };
 
@@ -101,9 +141,20 @@ export interface SeenOutcome {
 
 export type SeenFrame =
   | ({ readonly kind: "event" } & FinalEvent)
-  | { readonly kind: "delta"; readonly runId: string; readonly attempt: number; readonly number: number; readonly token: string }
+  | {
+      readonly kind: "delta";
+      readonly runId: string;
+      readonly attempt: number;
+      readonly number: number;
+      readonly token: string;
+    }
   | { readonly kind: "dropped"; readonly count: number }
-  | { readonly kind: "snapshot"; readonly seq: number; readonly values: SeenValues; readonly activeRunId: string | null }
+  | {
+      readonly kind: "snapshot";
+      readonly seq: number;
+      readonly values: SeenValues;
+      readonly activeRunId: string | null;
+    }
   | { readonly kind: "thread"; readonly change: string };
 
 /** What the storage holds in the end. */

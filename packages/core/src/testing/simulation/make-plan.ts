@@ -19,7 +19,12 @@ export function makePlan(seed: number): Plan {
     clients: new ClientMaker(seed, dice).make(workers.length),
     faults: makeFaults(new Dice(seed, "faults"), lease),
     scheduling: { shuffles: dice.chance(0.8), bursts: dice.chance(0.3) },
-    storage: { turns: dice.pick([0, 1, 2, 4]), delay: dice.pick([0, 0, 5, 200]), provesDeath: dice.chance(0.5) },
+    storage: {
+      turns: dice.pick([0, 1, 2, 4]),
+      delay: dice.pick([0, 0, 5, 200]),
+      hints: dice.pick(["sure", "sure", "lossy", "none"]),
+      provesDeath: dice.chance(0.5),
+    },
     settings: {
       lease,
       heartbeat: lease / 3,
@@ -35,6 +40,7 @@ function makeWorkers(dice: Dice): WorkerPlan[] {
   return Array.from({ length: dice.pick([1, 2, 2, 3, 3]) }, (_, index) => ({
     agents: index === 0 || dice.chance(0.7) ? agentNames : agentNames.slice(0, 1),
     concurrency: dice.pick([1, 2, 3, 8]),
+    works: index === 0 || dice.chance(0.85),
   }));
 }
 
@@ -52,8 +58,8 @@ const faultKinds: readonly FaultKind[] = [
 ];
 
 /** Most calls of one simulation come before these; what befalls none is no harm. */
-const lastCommit = 120;
-const lastCall = 400;
+const lastCommit = 60;
+const lastCall = 180;
 
 function makeFaults(dice: Dice, lease: number): Fault[] {
   if (dice.chance(0.1)) return [];
@@ -81,15 +87,16 @@ const weights: Readonly<Record<StepKind, number>> = {
   think: 4,
   create: 2,
   copy: 1,
-  delete_thread: 1,
+  delete_thread: 2,
   start: 12,
   start_many: 1,
   cancel: 4,
   delete_run: 1,
   wait: 4,
-  read_run: 3,
-  read_thread: 3,
+  read_run: 5,
+  read_thread: 4,
   values: 2,
+  inspect: 2,
 };
 
 /** Never left out: without them nothing happens. */
@@ -127,7 +134,7 @@ class ClientMaker {
 
   #step(kind: StepKind): Step {
     const dice = this.#dice;
-    const run = dice.chance(0.5) ? 1 : dice.fraction();
+    const run = dice.chance(0.7) ? 1 : dice.fraction();
     switch (kind) {
       case "think":
         return { do: kind, ms: dice.pick([1, 100, 1_000, 8_000]) };
@@ -138,7 +145,7 @@ class ClientMaker {
       case "delete_thread":
         return { do: kind, thread: dice.pick([...this.#threads, "copy"]) };
       case "start":
-        return { do: kind, start: this.#start() };
+        return { do: kind, start: this.#start(), reading: dice.chance(0.3) ? this.#reading() : null };
       case "start_many":
         return { do: kind, starts: Array.from({ length: dice.between(2, 3) }, () => this.#start()) };
       case "cancel":
@@ -153,6 +160,8 @@ class ClientMaker {
         return { do: kind, thread: dice.pick(this.#threads), reading: this.#reading() };
       case "values":
         return { do: kind, thread: dice.pick([...this.#threads, "copy"]) };
+      case "inspect":
+        return { do: kind, thread: dice.pick([...this.#threads, "copy"]), run };
     }
   }
 
@@ -166,12 +175,13 @@ class ClientMaker {
       after: this.#dice.pick([null, null, 0, this.#dice.fraction()]),
       frames: this.#dice.pick([null, null, null, 1, 5]),
       pace: this.#dice.pick([0, 0, 0, 20, 60]),
+      cancels: this.#dice.chance(0.15),
     };
   }
 
   #start(): StartPlan {
-    const again = this.#dice.chance(0.5) ? this.#keyed.at(this.#dice.between(0, this.#keyed.length - 1)) : undefined;
-    if (again !== undefined && this.#dice.chance(0.5)) return again;
+    const again = this.#dice.chance(0.25) ? this.#keyed.at(this.#dice.between(0, this.#keyed.length - 1)) : undefined;
+    if (again !== undefined && this.#dice.chance(0.8)) return again;
     const start = makeStart(this.#scripts, ++this.#starts, this.#threads);
     if (again === undefined) {
       if (start.key !== null) this.#keyed.push(start);

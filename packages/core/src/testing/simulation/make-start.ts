@@ -26,14 +26,19 @@ export function makeStart(dice: Dice, n: number, threads: readonly string[]): St
 
 function makeScript(dice: Dice): AttemptScript {
   const ops = Array.from({ length: dice.pick([0, 1, 2, 4, 7]) }, () => makeOp(dice));
-  return { ops, careless: dice.chance(0.2), end: dice.pick(["return", "return", "return", "return", "return_nothing", "throw"]) };
+  return {
+    ops,
+    careless: dice.chance(0.2),
+    end: dice.pick(["return", "return", "return", "return", "return_nothing", "throw"]),
+  };
 }
 
 function makeOp(dice: Dice): Op {
   // An agent that takes its whole process along.
   if (dice.chance(0.01)) return { do: "crash" };
   const chosen = dice.between(1, 20);
-  if (chosen <= 6) return { do: "emit", awaited: dice.chance(0.5), key: dice.chance(0.2) ? dice.pick(["k", "l"]) : null };
+  if (chosen <= 6)
+    return { do: "emit", awaited: dice.chance(0.5), key: dice.chance(0.2) ? dice.pick(["k", "l"]) : null };
   if (chosen <= 10) return { do: "delta", count: dice.pick([1, 1, 3]) };
   if (chosen <= 14) return { do: "checkpoint", awaited: dice.chance(0.7) };
   if (chosen <= 18) return { do: "sleep", ms: dice.pick([1, 50, 1_000, 6_000, 12_000]) };

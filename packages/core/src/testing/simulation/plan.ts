@@ -19,6 +19,8 @@ export interface WorkerPlan {
   /** Agents it has; the first worker has all. */
   readonly agents: readonly string[];
   readonly concurrency: number;
+  /** `false`: it only takes calls. */
+  readonly works: boolean;
 }
 
 export interface SettingsPlan {
@@ -36,6 +38,8 @@ export interface StorageStyle {
   readonly turns: number;
   /** ms that they may take, at most. */
   readonly delay: number;
+  /** Whether hints at what other processes committed come, may be lost, or do not come at all. */
+  readonly hints: "sure" | "lossy" | "none";
   /** Can a dead worker be told from a silent one? */
   readonly provesDeath: boolean;
 }
@@ -74,14 +78,17 @@ export type Step =
   | { readonly do: "create"; readonly thread: string; readonly orGet: boolean; readonly token: string | null }
   | { readonly do: "copy"; readonly from: string; readonly to: string }
   | { readonly do: "delete_thread"; readonly thread: string }
-  | { readonly do: "start"; readonly start: StartPlan }
+  /** `reading`: read its frames from the start on, through the handle that the start answered. */
+  | { readonly do: "start"; readonly start: StartPlan; readonly reading: ReadingPlan | null }
   | { readonly do: "start_many"; readonly starts: readonly StartPlan[] }
   | { readonly do: "cancel"; readonly run: number; readonly wait: boolean; readonly grace: number | null }
   | { readonly do: "delete_run"; readonly run: number }
   | { readonly do: "wait"; readonly run: number; readonly background: boolean }
   | { readonly do: "read_run"; readonly run: number; readonly reading: ReadingPlan }
   | { readonly do: "read_thread"; readonly thread: string; readonly reading: ReadingPlan }
-  | { readonly do: "values"; readonly thread: string };
+  | { readonly do: "values"; readonly thread: string }
+  /** Everything else that can be read of a thread and a run. */
+  | { readonly do: "inspect"; readonly thread: string; readonly run: number };
 /** `run`: which of the runs known when the step's turn comes, as a fraction: 1 is the newest. */
 
 export interface ReadingPlan {
@@ -91,6 +98,8 @@ export interface ReadingPlan {
   readonly frames: number | null;
   /** ms that the reader takes for each frame. */
   readonly pace: number;
+  /** Cancel the run if the reader leaves before its end. */
+  readonly cancels: boolean;
 }
 
 export interface StartPlan {

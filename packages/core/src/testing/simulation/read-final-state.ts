@@ -5,8 +5,8 @@ import type { Engine } from "../../engine/engine.js";
 import type { Run } from "../../model/run-view.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Storage } from "../../ports/storage.js";
-import { checkInvariants, readStorage } from "../check-invariants.js";
 import type { StorageSnapshot } from "../check-invariants.js";
+import { checkInvariants, readStorage } from "../check-invariants.js";
 import type { FinalCheckpoint, FinalLog, FinalRun, FinalState, FinalThread, SeenOutcome } from "./history.js";
 import { fieldOf, seenEvent } from "./read-stream.js";
 import { codeOf, seenValues } from "./scripted-agent.js";
@@ -30,11 +30,17 @@ export async function readFinalState({ storage, clock, faults, earlier }: FinalO
   await engine.start();
   const threads: FinalThread[] = [];
   for (const id of snapshot.threads.keys()) {
-    await readThread(engine, id, snapshot, note).then((thread) => threads.push(thread), (error: unknown) => note(`thread ${id}`, error));
+    await readThread(engine, id, snapshot, note).then(
+      (thread) => threads.push(thread),
+      (error: unknown) => note(`thread ${id}`, error),
+    );
   }
   const runs: FinalRun[] = [];
   for (const id of snapshot.runs.keys()) {
-    await readRun(engine, id, snapshot).then((run) => runs.push(run), (error: unknown) => note(`run ${id}`, error));
+    await readRun(engine, id, snapshot).then(
+      (run) => runs.push(run),
+      (error: unknown) => note(`run ${id}`, error),
+    );
   }
   await engine.close();
   return { runs, threads, logs: readLogs(snapshot), faults: found };
@@ -51,7 +57,9 @@ async function readThread(
   const values = seenValues(await thread.values());
   const checkpoints: FinalCheckpoint[] = [];
   for (const { id: checkpoint, runId, kind, attempt } of await thread.history({ limit: 100 })) {
-    const at = await thread.valuesAt(checkpoint).catch((error: unknown) => note(`checkpoint ${checkpoint} of thread ${id}`, error));
+    const at = await thread
+      .valuesAt(checkpoint)
+      .catch((error: unknown) => note(`checkpoint ${checkpoint} of thread ${id}`, error));
     checkpoints.unshift({ id: checkpoint, runId: runId ?? null, kind, attempt, values: seenValues(at ?? {}) });
   }
   return { id, activeRunId: record?.activeRunId ?? null, lastSeq: record?.lastSeq ?? 0, values, checkpoints };
@@ -96,7 +104,10 @@ function readLogs({ events }: StorageSnapshot): FinalLog[] {
   return [...events].map(([stream, log]) => {
     const id = stream.slice(2);
     const owner = stream.startsWith("t:") ? { threadId: id, runId: null } : { threadId: null, runId: id };
-    return { ...owner, events: log.map((event) => seenEvent({ ...event, payload: parsed(event.payload) }, event.createdAt)) };
+    return {
+      ...owner,
+      events: log.map((event) => seenEvent({ ...event, payload: parsed(event.payload) }, event.createdAt)),
+    };
   });
 }
 

@@ -34,7 +34,12 @@ export function seenFrame(frame: ThreadFrame): SeenFrame {
     case "dropped":
       return { kind: "dropped", count: frame.count };
     case "snapshot":
-      return { kind: "snapshot", seq: frame.seq, values: seenValues(frame.values), activeRunId: frame.activeRun?.id ?? null };
+      return {
+        kind: "snapshot",
+        seq: frame.seq,
+        values: seenValues(frame.values),
+        activeRunId: frame.activeRun?.id ?? null,
+      };
     case "thread":
       return { kind: "thread", change: frame.type };
   }

@@ -29,6 +29,9 @@ export interface SchedulerStyle {
   readonly bursts: boolean;
 }
 
+/** Where every simulation begins. */
+const begin = Date.UTC(2030, 0, 1);
+
 export class Scheduler {
   readonly #dice: Dice;
   readonly #style: SchedulerStyle;
@@ -36,6 +39,7 @@ export class Scheduler {
   #ready: Task[] = [];
   #time = 0;
   #jumped = 0;
+  #latest = begin;
   /** Steps so far: what a simulation that chases its own tail is recognised by. */
   steps = 0;
 
@@ -55,7 +59,13 @@ export class Scheduler {
   }
 
   jump(ms: number): void {
+    this.#latest = Math.max(this.#latest, this.wall);
     this.#jumped += ms;
+  }
+
+  /** Set the clock past all that it ever said: what was to wait until then need wait no longer. */
+  catchUp(): void {
+    if (this.#latest > this.wall) this.jump(this.#latest - this.wall + 60_000);
   }
 
   turn(owner?: Owner): Promise<void> {
@@ -128,9 +138,6 @@ export class Scheduler {
     return true;
   }
 }
-
-/** Where every simulation begins. */
-const begin = Date.UTC(2030, 0, 1);
 
 function release(task: Task): void {
   if (task.owner?.isDead) return;

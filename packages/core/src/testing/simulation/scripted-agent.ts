@@ -3,8 +3,8 @@
  * (see `history.ts`), in its payload and in the values.
  */
 
-import { defineAgent } from "../../engine/agent.js";
 import type { Agent, AgentContext } from "../../engine/agent.js";
+import { defineAgent } from "../../engine/agent.js";
 import { HeddleError } from "../../errors.js";
 import type { Json, JsonObject } from "../../model/json.js";
 import type { AttemptEntry, SeenValues } from "./history.js";
@@ -91,7 +91,7 @@ class ScriptedAttempt {
     if (mine?.end === "throw") throw new Error("as the script says");
     const token = this.#token("f");
     if (mine?.end === "return_nothing") return { token };
-    return { token, values: with_(this.#values, token) };
+    return { token, values: withToken(this.#values, token) };
   }
 
   async #do(op: Op): Promise<void> {
@@ -139,7 +139,7 @@ class ScriptedAttempt {
     await this.#checkpoints;
     const token = this.#token(`m${++this.#written}`);
     this.#note({ type: "sent", what: "checkpoint", token, key: null });
-    const written = this.#context.checkpoint(with_(this.#values, token)).then((values) => {
+    const written = this.#context.checkpoint(withToken(this.#values, token)).then((values) => {
       this.#values = seenValues(values);
     });
     const watched = this.#watch(token, written);
@@ -176,7 +176,7 @@ class ScriptedAttempt {
 
 type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never;
 
-function with_(values: SeenValues, token: string): { log: string[]; count: number } {
+function withToken(values: SeenValues, token: string): { log: string[]; count: number } {
   return { log: [...values.log, token], count: values.count + 1 };
 }
 

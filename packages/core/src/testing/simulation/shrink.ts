@@ -1,8 +1,8 @@
 /** From a failing plan to a small one: parts are left out for as long as what is left still breaks the same promise. */
 
 import type { Plan } from "./plan.js";
-import { simulate } from "./simulate.js";
 import type { SimulationOptions, SimulationResult } from "./simulate.js";
+import { simulate } from "./simulate.js";
 
 /**
  * What of a plan is kept, by name: `c0.3` is the fourth step of the first client, `f2` the third fault, `w1` the second

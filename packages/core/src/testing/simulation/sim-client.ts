@@ -3,8 +3,8 @@
 import type { Engine } from "../../engine/engine.js";
 import type { RunHandle, RunOutcome } from "../../engine/run-handle.js";
 import type { AnyStartOptions } from "../../engine/start-run.js";
-import { call } from "./call.js";
 import type { Caller } from "./call.js";
+import { call } from "./call.js";
 import type { Answer, AnswerValue, Command, SeenFrame, SeenOutcome, StartCommand } from "./history.js";
 import type { ClientPlan, ReadingPlan, StartPlan, Step } from "./plan.js";
 import { fieldOf, readStream } from "./read-stream.js";
@@ -71,9 +71,9 @@ export class SimClient {
           await (await engine.threads.get(step.thread)).delete();
         });
       case "start":
-        return this.#start([step.start], life);
+        return this.#start([step.start], life, step.reading);
       case "start_many":
-        return this.#start(step.starts, life);
+        return this.#start(step.starts, life, null);
       case "values":
         return this.#values(step.thread, life);
       case "read_thread":
@@ -105,13 +105,14 @@ export class SimClient {
     });
   }
 
-  async #start(starts: readonly StartPlan[], life: Life): Promise<void> {
+  async #start(starts: readonly StartPlan[], life: Life, reading: ReadingPlan | null): Promise<void> {
     const command: Command = { kind: "start", starts: starts.map(startCommand) };
     const answer = await this.#call(life, command, async () => {
       const runs = await startRuns(life.engine, starts);
       const runIds = runs.map(({ id }) => id);
       // Waits from the start on: whatever settles the run, whoever started it hears of it.
       for (const run of runs) void this.#wait(run, life);
+      if (reading !== null) for (const run of runs) this.#readRun(run.id, reading, life, run);
       return { kind: "started", runIds };
     });
     if (answer.type !== "ok" || answer.value.kind !== "started") return;
@@ -143,6 +144,11 @@ export class SimClient {
       }
       case "read_run":
         return this.#readRun(runId, step.reading, life);
+      case "inspect":
+        await this.#call(life, { kind: "inspect", threadId: step.thread, runId }, () =>
+          inspect(engine, step.thread, runId),
+        );
+        return;
     }
   }
 
@@ -153,13 +159,14 @@ export class SimClient {
     }));
   }
 
-  #readRun(runId: string, reading: ReadingPlan, life: Life): void {
+  #readRun(runId: string, reading: ReadingPlan, life: Life, known?: RunHandle): void {
     // A run's own numbers are not known beforehand: from the stream's first event, or from where the run begins.
     const after = reading.after === null ? null : 0;
     const command: Command = { kind: "read_run", runId, after, frames: reading.frames };
     void this.#call(life, command, async (number) => {
-      const run = await life.engine.runs.get(runId);
-      const frames = run.events({ signal: this.#shared.stop, ...(after === null ? {} : { after }) });
+      const run = known ?? (await life.engine.runs.get(runId));
+      const onDisconnect = reading.cancels ? "cancel" : "continue";
+      const frames = run.events({ signal: this.#shared.stop, onDisconnect, ...(after === null ? {} : { after }) });
       return readStream(frames, reading, this.#surroundings(life), (frame) => this.#frame(number, frame));
     });
   }
@@ -212,9 +219,24 @@ async function startRuns(engine: Engine, starts: readonly StartPlan[]): Promise<
   if (thread === null) return [await engine.runs.start({ name: agent }, inputOf(first), optionsOf(first))];
   if (first.createThread) {
     // No look at the thread first, as it need not be there.
-    return engine.runs.startMany([{ agent: { name: agent }, input: inputOf(first), options: optionsOf(first), threadId: thread }]);
+    return engine.runs.startMany([
+      { agent: { name: agent }, input: inputOf(first), options: optionsOf(first), threadId: thread },
+    ]);
   }
   return [await (await engine.threads.get(thread)).start({ name: agent }, inputOf(first), optionsOf(first))];
+}
+
+async function inspect(engine: Engine, threadId: string, runId: string): Promise<AnswerValue> {
+  const run = await engine.runs.get(runId);
+  await run.info();
+  await run.values();
+  await engine.runs.list({ threadId });
+  const thread = await engine.threads.get(threadId);
+  await thread.info();
+  await thread.queue();
+  const [newest, before] = await thread.history({ limit: 3 });
+  if (newest !== undefined) await thread.valuesAt((before ?? newest).id);
+  return done;
 }
 
 function inputOf({ n, script }: StartPlan): object {
@@ -231,7 +253,10 @@ function optionsOf(start: StartPlan): AnyStartOptions {
     ...(deadline !== null && { deadline }),
     ...(attemptTimeout !== null && { attemptTimeout }),
     ...(start.ephemeral && { onCompletion: "delete" as const }),
-    ...(thread !== null && { whenBusy: start.whenBusy, ifNotExists: start.createThread ? ("create" as const) : ("reject" as const) }),
+    ...(thread !== null && {
+      whenBusy: start.whenBusy,
+      ifNotExists: start.createThread ? ("create" as const) : ("reject" as const),
+    }),
   };
 }
 

@@ -1,14 +1,14 @@
 /** One worker: a process with an engine in it, and after a crash or a close the next one in its place. */
 
 import { createEngine } from "../../create-engine.js";
-import { defineAgent } from "../../engine/agent.js";
 import type { Agent } from "../../engine/agent.js";
+import { defineAgent } from "../../engine/agent.js";
 import type { Engine } from "../../engine/engine.js";
 import type { IdPrefix, Random } from "../../ports/random.js";
 import type { Storage } from "../../ports/storage.js";
 import { Dice } from "./dice.js";
-import { FaultyStorage } from "./faulty-storage.js";
 import type { Misfortune } from "./faulty-storage.js";
+import { FaultyStorage } from "./faulty-storage.js";
 import type { Plan, WorkerPlan } from "./plan.js";
 import { Process } from "./process.js";
 import type { Recorder } from "./recorder.js";
@@ -119,6 +119,7 @@ export class SimWorker {
     const engine = createEngine({
       ...settings,
       concurrency: this.plan.concurrency,
+      work: this.plan.works,
       closeGrace: 2_000,
       limits: { bufferedDeltas },
       storage: this.#connect(process),

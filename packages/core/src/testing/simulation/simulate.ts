@@ -10,10 +10,10 @@ import type { Storage } from "../../ports/storage.js";
 import type { StorageSnapshot } from "../check-invariants.js";
 import { checkInvariants } from "../check-invariants.js";
 import { BadLuck } from "./bad-luck.js";
-import { call } from "./call.js";
 import type { Caller } from "./call.js";
-import { checkHistory } from "./check-history.js";
+import { call } from "./call.js";
 import type { Violation } from "./check-history.js";
+import { checkHistory } from "./check-history.js";
 import { Dice } from "./dice.js";
 import type { History } from "./history.js";
 import type { Plan } from "./plan.js";
@@ -21,10 +21,10 @@ import { readFinalState } from "./read-final-state.js";
 import { Recorder } from "./recorder.js";
 import { Scheduler } from "./scheduler.js";
 import { codeOf } from "./scripted-agent.js";
-import { SimClient } from "./sim-client.js";
 import type { Shared } from "./sim-client.js";
-import { SimWorker, slotFiller } from "./sim-worker.js";
+import { SimClient } from "./sim-client.js";
 import type { Life, SimulatedDatabase, World } from "./sim-worker.js";
+import { SimWorker, slotFiller } from "./sim-worker.js";
 
 export interface SimulationOptions {
   /** What the workers share. Default: a memory database. */
@@ -57,9 +57,8 @@ const mostSteps = 100_000;
 /** Rounds of this many virtual ms in which everything has to settle once the faults are over. */
 const roundLength = 5_000;
 const rounds = 60;
-/** After so many rounds an hour passes at once: the clock may have been set back by one while something waited for it. */
-const roundsPerHour = 16;
-const hour = 3_660_000;
+/** After so many rounds the time passes that the clock was set back by: something may wait until then. */
+const patience = 16;
 
 class Simulation {
   readonly #plan: Plan;
@@ -165,7 +164,7 @@ class Simulation {
     for (let round = 1; round <= rounds && !this.#isRestless; round++) {
       await this.#runFor(() => false, roundLength);
       await this.#look();
-      if (round % roundsPerHour === 0) this.#scheduler.jump(hour);
+      if (round % patience === 0) this.#scheduler.catchUp();
       if (clientsAreDone() && (await this.#isSettled())) break;
       this.#cancelHanging();
     }
@@ -203,7 +202,7 @@ class Simulation {
 
   async #fillSlots(): Promise<void> {
     for (const { life, plan } of this.#workers) {
-      if (life === undefined) continue;
+      if (life === undefined || !plan.works) continue;
       const slots = plan.concurrency;
       void call(this.#caller("operator"), life, { kind: "fill_slots", slots }, async () => {
         const agent = { name: `${slotFiller} ${life.name}` };
@@ -217,6 +216,11 @@ class Simulation {
   }
 
   async #final(): Promise<History["final"]> {
-    return readFinalState({ storage: this.#inspector, clock: this.#clock, faults: this.#faults, earlier: this.#snapshot });
+    return readFinalState({
+      storage: this.#inspector,
+      clock: this.#clock,
+      faults: this.#faults,
+      earlier: this.#snapshot,
+    });
   }
 }

@@ -9,7 +9,9 @@ export class Tally {
   add({ entries, final }: History): void {
     const commands = new Map<number, string>();
     for (const entry of entries) this.#addEntry(entry, commands);
-    for (const { outcome, status } of final.runs) this.#count("runs", outcome === null ? status : [outcome.status, outcome.reason].filter(Boolean).join(" "));
+    for (const { n, outcome, status } of final.runs)
+      if (n > 0)
+        this.#count("runs", outcome === null ? status : [outcome.status, outcome.reason].filter(Boolean).join(" "));
     for (const { events } of final.logs) for (const { type } of events) this.#count("events", type);
   }
 
@@ -26,39 +28,48 @@ export class Tally {
 
   /** By group, the most frequent first. */
   get groups(): readonly { readonly name: string; readonly counts: readonly (readonly [string, number])[] }[] {
-    return [...this.#groups].map(([name, counts]) => ({ name, counts: [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)) }));
+    return [...this.#groups].map(([name, counts]) => ({
+      name,
+      counts: [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)),
+    }));
   }
 
   #addEntry(entry: HistoryEntry, commands: Map<number, string>): void {
-    switch (entry.type) {
-      case "fault":
-        return this.#count("faults", entry.kind);
-      case "worker_started":
-      case "worker_ended":
-        return this.#count("workers", entry.type === "worker_started" ? "started" : entry.how);
-      case "call":
-        return void commands.set(entry.call, entry.command.kind);
-      case "answer": {
-        const { answer } = entry;
-        const how = answer.type === "refused" || answer.type === "unknown" ? answer.code : answer.type;
-        return this.#count("calls", `${commands.get(entry.call)}: ${how}`);
-      }
-      case "frame":
-        return this.#count("frames", entry.frame.kind);
-      case "attempt_ended":
-        return this.#count("attempts", entry.how);
-      case "aborted":
-        return this.#count("attempts", `told ${entry.code}`);
-      case "sent":
-        return this.#count("attempts", `sent ${entry.what}`);
-      default:
-        return;
-    }
+    if (entry.type === "call") commands.set(entry.call, entry.command.kind);
+    const named = nameOf(entry, commands);
+    if (named !== undefined) this.#count(...named);
   }
 
   #count(group: string, name: string, by = 1): void {
     const counts = this.#groups.get(group) ?? new Map<string, number>();
     this.#groups.set(group, counts);
     counts.set(name, (counts.get(name) ?? 0) + by);
+  }
+}
+
+/** Under which group and name an entry is counted. */
+function nameOf(entry: HistoryEntry, commands: ReadonlyMap<number, string>): [group: string, name: string] | undefined {
+  switch (entry.type) {
+    case "fault":
+      return ["faults", entry.kind];
+    case "worker_started":
+      return ["workers", "started"];
+    case "worker_ended":
+      return ["workers", entry.how];
+    case "answer": {
+      const { answer } = entry;
+      const how = answer.type === "refused" || answer.type === "unknown" ? answer.code : answer.type;
+      return ["calls", `${commands.get(entry.call)}: ${how}`];
+    }
+    case "frame":
+      return ["frames", entry.frame.kind];
+    case "attempt_ended":
+      return ["attempts", entry.how];
+    case "aborted":
+      return ["attempts", `told ${entry.code}`];
+    case "sent":
+      return ["attempts", `sent ${entry.what}`];
+    default:
+      return undefined;
   }
 }

@@ -1,9 +1,8 @@
 /** What callers are promised: an answer, a true one, and that a refusal changes nothing. */
 
-import type { Rule } from "../check-history.js";
-import type { Command, StartCommand } from "../history.js";
-import { deletions, mayBeDeleted, startOf, valueOf } from "./facts.js";
-import type { CallFacts, Facts } from "./facts.js";
+import type { Command } from "../history.js";
+import type { CallFacts, Facts, Rule } from "./facts.js";
+import { deletions, startsOf } from "./facts.js";
 
 export const callRules = {
   /** Once the faults are over every caller is answered: no waiter and no reader is forgotten. */
@@ -30,10 +29,17 @@ export const callRules = {
   },
 
   *"a refused call changes nothing"({ calls, runs, finalThreads }: Facts) {
-    const mayExist = new Set(calls.flatMap((call) => (call.answer?.type === "refused" ? [] : startsOf(call).map(({ n }) => n))));
-    for (const run of runs.values()) if (!mayExist.has(run.n)) yield `run ${run.id} of start ${run.n}, which was refused, exists`;
-    const refused = calls.filter(({ command, answer }) => command.kind === "create_thread" && answer?.type === "refused");
-    const tokens = new Set(refused.flatMap(({ command }) => (command.kind === "create_thread" ? (command.token ?? []) : [])));
+    const mayExist = new Set(
+      calls.flatMap((call) => (call.answer?.type === "refused" ? [] : startsOf(call).map(({ n }) => n))),
+    );
+    for (const run of runs.values())
+      if (!mayExist.has(run.n)) yield `run ${run.id} of start ${run.n}, which was refused, exists`;
+    const refused = calls.filter(
+      ({ command, answer }) => command.kind === "create_thread" && answer?.type === "refused",
+    );
+    const tokens = new Set(
+      refused.flatMap(({ command }) => (command.kind === "create_thread" ? (command.token ?? []) : [])),
+    );
     for (const { id, values } of finalThreads.values()) {
       for (const token of values.log) if (tokens.has(token)) yield `thread ${id} has ${token} of a refused creation`;
     }
@@ -51,71 +57,26 @@ export const callRules = {
     for (const call of calls) {
       if (call.answer?.type !== "refused" || call.answer.code !== "THREAD_NOT_FOUND") continue;
       for (const threadId of threadsNeededBy(call.command)) {
-        if (wasCreated(calls, threadId, call.from) && deletions(calls, threadId).every(({ from }) => from > (call.to ?? 0))) {
+        if (
+          wasCreated(calls, threadId, call.from) &&
+          deletions(calls, threadId).every(({ from }) => from > (call.to ?? 0))
+        ) {
           yield `${shown(call)}: THREAD_NOT_FOUND, but thread ${threadId} was created before and nobody deleted it`;
         }
       }
     }
   },
 
+  /** Nothing brings a deleted thread back but a new creation, and no write of its old runs is taken. */
   *"a deleted thread is gone"(facts: Facts) {
-    const { calls, finalThreads, attempts } = facts;
-    for (const deletion of calls) {
-      if (deletion.command.kind !== "delete_thread" || deletion.answer?.type !== "ok") continue;
-      const { threadId } = deletion.command;
-      const until = deletion.to ?? 0;
-      const mayExistAgain = calls.some(({ command, to, answer }) => creates(command, threadId) && answer?.type !== "refused" && (to ?? Number.POSITIVE_INFINITY) > deletion.from);
-      if (!mayExistAgain && finalThreads.has(threadId)) yield `thread ${threadId} exists after its deletion was answered`;
-      for (const { runId, threadId: of, from, writes } of attempts) {
-        if (of !== threadId) continue;
-        const run = facts.runs.get(runId);
-        if (run?.acceptedAt === undefined || run.acceptedAt > deletion.from) continue;
-        if (from > until && startedBeforeDeletion(run.askedAt, deletion)) {
-          // The claim may have come first; then it can write nothing.
-        }
-        const late = writes.find(({ at, acknowledgedAt }) => at > until && acknowledgedAt !== undefined);
-        if (late !== undefined) yield `${late.token} was written after thread ${threadId} was deleted`;
-      }
-    }
-  },
-
-  /** A key names one run, whatever the thread does meanwhile. */
-  *"one run per idempotency key"(facts: Facts) {
-    const { calls, starts, runs } = facts;
-    const byKey = new Map<string, { call: CallFacts; start: StartCommand; runId: string }[]>();
-    for (const call of calls) {
-      const started = valueOf(call.answer, "started");
-      if (started === undefined) continue;
-      startsOf(call).forEach((start, index) => {
-        if (start.key === null) return;
-        const name = keyName(start);
-        byKey.set(name, [...(byKey.get(name) ?? []), { call, start, runId: started.runIds[index] ?? "" }]);
-      });
-    }
-    for (const [name, uses] of byKey) {
-      if (uses.some(({ start }) => start.threadId !== null && mayBeDeleted(facts, start.threadId))) continue;
-      const ids = new Set(uses.map(({ runId }) => runId));
-      if (ids.size > 1) yield `key ${name} started ${[...ids].join(" and ")}`;
-      if (new Set(uses.map(({ start }) => start.n)).size > 1) yield `key ${name} was accepted with two inputs`;
-    }
-    const keyed = new Map<string, string>();
-    for (const run of runs.values()) {
-      const start = starts.get(run.n);
-      if (start?.key == null || (run.threadId !== null && mayBeDeleted(facts, run.threadId))) continue;
-      const other = keyed.get(keyName(start));
-      if (other !== undefined) yield `key ${keyName(start)} has two runs: ${other} and ${run.id}`;
-      keyed.set(keyName(start), run.id);
-    }
-  },
-
-  *"a repeated key is answered before the thread is looked at"(facts: Facts) {
-    for (const call of facts.calls) {
-      const [start, another] = startsOf(call);
-      if (start?.key == null || another !== undefined || call.answer?.type !== "refused") continue;
-      if (!["THREAD_BUSY", "QUEUE_FULL"].includes(call.answer.code)) continue;
-      if (start.threadId !== null && mayBeDeleted(facts, start.threadId)) continue;
-      const earlier = facts.calls.find((other) => other.answer?.type === "ok" && (other.to ?? 0) < call.from && startsOf(other).some((one) => one.key === start.key && keyName(one) === keyName(start)));
-      if (earlier !== undefined) yield `${shown(call)}: ${call.answer.code}, but call ${earlier.number} had started its run`;
+    for (const deletion of facts.calls) {
+      const { command, answer, from } = deletion;
+      if (command.kind !== "delete_thread" || answer?.type !== "ok") continue;
+      const { threadId } = command;
+      const mayBeThereAgain = facts.calls.some((call) => creates(call.command, threadId) && mayHappenAfter(call, from));
+      if (!mayBeThereAgain && facts.finalThreads.has(threadId))
+        yield `thread ${threadId} exists after its deletion was answered`;
+      yield* lateWrites(facts, threadId, deletion);
     }
   },
 
@@ -124,18 +85,18 @@ export const callRules = {
     for (const call of calls) {
       if (call.answer?.type !== "refused" || call.answer.code !== "THREAD_BUSY") continue;
       const { activeRunId } = call.answer;
-      const settled = calls.find(({ command, answer, to }) => command.kind === "wait" && command.runId === activeRunId && answer?.type === "ok" && (to ?? 0) < call.from);
+      const settled = calls.find(
+        ({ command, answer, to }) =>
+          command.kind === "wait" && command.runId === activeRunId && answer?.type === "ok" && (to ?? 0) < call.from,
+      );
       if (settled !== undefined) yield `${shown(call)}: busy with ${activeRunId}, which had settled before`;
       const run = runs.get(activeRunId ?? "");
       if (run === undefined) continue;
-      if (!startsOf(call).some(({ threadId }) => threadId === run.threadId)) yield `${shown(call)}: busy with a run of thread ${run.threadId}`;
+      if (!startsOf(call).some(({ threadId }) => threadId === run.threadId))
+        yield `${shown(call)}: busy with a run of thread ${run.threadId}`;
     }
   },
 } satisfies Record<string, Rule>;
-
-function startedBeforeDeletion(askedAt: number, deletion: CallFacts): boolean {
-  return askedAt < deletion.from;
-}
 
 const goneCodes = ["RUN_NOT_FOUND", "RUN_GONE"];
 
@@ -148,6 +109,8 @@ const expectedCodes: Readonly<Record<Command["kind"], readonly string[]>> = {
   delete_run: ["RUN_NOT_FOUND", "RUN_ACTIVE"],
   wait: ["RUN_NOT_FOUND", "RUN_GONE"],
   values: ["THREAD_NOT_FOUND"],
+  // A thread that was deleted and created again between two reads has no checkpoint of before.
+  inspect: ["RUN_NOT_FOUND", "THREAD_NOT_FOUND", "CHECKPOINT_NOT_FOUND"],
   read_run: ["RUN_NOT_FOUND", "RUN_GONE", "THREAD_NOT_FOUND"],
   read_thread: ["THREAD_NOT_FOUND", "CURSOR_EXPIRED"],
   fill_slots: [],
@@ -156,12 +119,19 @@ const expectedCodes: Readonly<Record<Command["kind"], readonly string[]>> = {
 const expectedOfAgents = ["LEASE_LOST", "ENGINE_CLOSED", "RUN_CANCELED"];
 const expectedInBackground = ["STORAGE_UNAVAILABLE", "ENGINE_CLOSED"];
 
-function startsOf({ command }: CallFacts): readonly StartCommand[] {
-  return command.kind === "start" ? command.starts : [];
+function mayHappenAfter({ answer, to }: CallFacts, at: number): boolean {
+  return answer?.type !== "refused" && (to ?? Number.POSITIVE_INFINITY) > at;
 }
 
-function keyName({ threadId, agent, key }: StartCommand): string {
-  return `${key} of ${agent} in ${threadId === null ? "no thread" : `thread ${threadId}`}`;
+/** Writes that were taken after the deletion was answered, of runs that were there before it was asked for. */
+function* lateWrites({ attempts, runs }: Facts, threadId: string, deletion: CallFacts): Generator<string> {
+  const deletedAt = deletion.to ?? 0;
+  for (const attempt of attempts) {
+    const acceptedAt = runs.get(attempt.runId)?.acceptedAt ?? Number.POSITIVE_INFINITY;
+    if (attempt.threadId !== threadId || acceptedAt > deletion.from) continue;
+    const late = attempt.writes.find(({ at, acknowledgedAt }) => at > deletedAt && acknowledgedAt !== undefined);
+    if (late !== undefined) yield `${late.token} was written after thread ${threadId} was deleted`;
+  }
 }
 
 function threadsNeededBy(command: Command): readonly string[] {
@@ -185,14 +155,12 @@ function creates(command: Command, threadId: string): boolean {
 }
 
 function wasCreated(calls: readonly CallFacts[], threadId: string, before: number): boolean {
-  return calls.some(({ command, answer, to }) => creates(command, threadId) && answer?.type === "ok" && (to ?? Number.POSITIVE_INFINITY) < before);
+  return calls.some(
+    ({ command, answer, to }) =>
+      creates(command, threadId) && answer?.type === "ok" && (to ?? Number.POSITIVE_INFINITY) < before,
+  );
 }
 
 export function shown({ number, worker, command }: CallFacts): string {
   return `call ${number} on ${worker} (${JSON.stringify(command)})`;
-}
-
-/** Which start made this write. */
-export function startOfToken(token: string): number | undefined {
-  return startOf(token);
 }

@@ -1,9 +1,8 @@
 /** What is promised of the logs: dense numbers, one run at a time, one end of each, and nothing lost or doubled. */
 
-import type { Rule } from "../check-history.js";
 import type { FinalEvent } from "../history.js";
+import type { AttemptFacts, Facts, Rule, RunFacts, WriteFacts } from "./facts.js";
 import { mayBeDeleted } from "./facts.js";
-import type { AttemptFacts, Facts, RunFacts, WriteFacts } from "./facts.js";
 
 /** Terminal event by status. */
 export const ends: Readonly<Record<string, string>> = {
@@ -22,10 +21,13 @@ export const eventRules = {
   *"exactly one terminal event, the last"({ runs }: Facts) {
     for (const { id, final, events } of runs.values()) {
       const found = events.filter(isEnd);
-      if (found.length > 1) yield `run ${id} ended ${found.length} times: ${found.map(({ seq, type }) => `${type} #${seq}`).join(", ")}`;
-      if (found[0] !== undefined && found[0] !== events.at(-1)) yield `run ${id} wrote ${events.at(-1)?.type} behind its ${found[0].type}`;
+      if (found.length > 1)
+        yield `run ${id} ended ${found.length} times: ${found.map(({ seq, type }) => `${type} #${seq}`).join(", ")}`;
+      if (found[0] !== undefined && found[0] !== events.at(-1))
+        yield `run ${id} wrote ${events.at(-1)?.type} behind its ${found[0].type}`;
       const expected = final === undefined ? undefined : ends[final.status];
-      if (expected !== undefined && found[0]?.type !== expected) yield `run ${id} is ${final?.status} and its log ends with ${found[0]?.type ?? "nothing"}`;
+      if (expected !== undefined && found[0]?.type !== expected)
+        yield `run ${id} is ${final?.status} and its log ends with ${found[0]?.type ?? "nothing"}`;
     }
   },
 
@@ -34,11 +36,13 @@ export const eventRules = {
       const mayBeginLater = threadId !== null && mayBeDeleted(facts, threadId);
       const first = mayBeginLater ? (events[0]?.seq ?? 1) : 1;
       const wrong = events.findIndex(({ seq }, index) => seq !== first + index);
-      if (wrong >= 0) yield `the log of ${threadId ?? runId} has #${events[wrong]?.seq} where #${first + wrong} belongs`;
+      if (wrong >= 0)
+        yield `the log of ${threadId ?? runId} has #${events[wrong]?.seq} where #${first + wrong} belongs`;
     }
     for (const { id, lastSeq } of facts.finalThreads.values()) {
       const last = facts.threadLogs.get(id)?.at(-1)?.seq ?? 0;
-      if (last !== lastSeq && (last > 0 || !mayBeDeleted(facts, id))) yield `thread ${id} says that its newest event is #${lastSeq}; it is #${last}`;
+      if (last !== lastSeq && (last > 0 || !mayBeDeleted(facts, id)))
+        yield `thread ${id} says that its newest event is #${lastSeq}; it is #${last}`;
     }
   },
 
@@ -47,7 +51,8 @@ export const eventRules = {
       let holder: string | undefined;
       for (const event of events) {
         if (event.type === "run_started") {
-          if (holder !== undefined && holder !== event.runId) yield `in thread ${threadId} ${event.runId} began at #${event.seq}, while ${holder} had not ended`;
+          if (holder !== undefined && holder !== event.runId)
+            yield `in thread ${threadId} ${event.runId} began at #${event.seq}, while ${holder} had not ended`;
           holder = event.runId;
         } else if (isEnd(event) && event.runId === holder) holder = undefined;
       }
@@ -55,7 +60,8 @@ export const eventRules = {
   },
 
   *"an idle thread is free"({ finalThreads }: Facts) {
-    for (const { id, activeRunId } of finalThreads.values()) if (activeRunId !== null) yield `thread ${id} is held by ${activeRunId} for ever`;
+    for (const { id, activeRunId } of finalThreads.values())
+      if (activeRunId !== null) yield `thread ${id} is held by ${activeRunId} for ever`;
   },
 
   *"events are stored once"({ runs }: Facts) {

@@ -1,6 +1,21 @@
 /** A history, sorted by what the rules ask for. */
 
-import type { Answer, AnswerValue, Command, FinalEvent, FinalRun, FinalThread, History, HistoryEntry, SeenFrame, SeenValues, StartCommand } from "../history.js";
+import type {
+  Answer,
+  AnswerValue,
+  Command,
+  FinalEvent,
+  FinalRun,
+  FinalThread,
+  History,
+  HistoryEntry,
+  SeenFrame,
+  SeenValues,
+  StartCommand,
+} from "../history.js";
+
+/** Says for each breach of one promise what is wrong. */
+export type Rule = (facts: Facts) => Iterable<string>;
 
 export interface Facts {
   readonly history: History;
@@ -79,7 +94,9 @@ export interface RunFacts {
 export function gatherFacts(history: History): Facts {
   const calls = gatherCalls(history.entries);
   const attempts = gatherAttempts(history.entries);
-  const starts = new Map(calls.flatMap(({ command }) => (command.kind === "start" ? command.starts : [])).map((start) => [start.n, start]));
+  const starts = new Map(
+    calls.flatMap(({ command }) => (command.kind === "start" ? command.starts : [])).map((start) => [start.n, start]),
+  );
   const finalRuns = new Map(history.final.runs.filter(({ n }) => n > 0).map((run) => [run.id, run]));
   return {
     history,
@@ -89,7 +106,9 @@ export function gatherFacts(history: History): Facts {
     finalRuns,
     runs: gatherRuns(history, calls, attempts, finalRuns, starts),
     finalThreads: new Map(history.final.threads.map((thread) => [thread.id, thread])),
-    threadLogs: new Map(history.final.logs.flatMap(({ threadId, events }) => (threadId === null ? [] : [[threadId, events]]))),
+    threadLogs: new Map(
+      history.final.logs.flatMap(({ threadId, events }) => (threadId === null ? [] : [[threadId, events]])),
+    ),
     workers: gatherWorkers(history.entries),
     isFaultless: !history.entries.some(({ type }) => type === "fault"),
     clockJumped: history.entries.some((entry) => entry.type === "fault" && entry.kind === "jump"),
@@ -120,7 +139,20 @@ function gatherAttempts(entries: readonly HistoryEntry[]): AttemptFacts[] {
     const name = `${entry.runId} ${entry.attempt}`;
     if (entry.type === "attempt_started") {
       const { runId, attempt, worker, n, threadId, values } = entry;
-      const started = { runId, attempt, worker, n, threadId, seen: values, from: at, to: undefined, returned: null, aborted: undefined, abortedAt: undefined, writes: [] };
+      const started = {
+        runId,
+        attempt,
+        worker,
+        n,
+        threadId,
+        seen: values,
+        from: at,
+        to: undefined,
+        returned: null,
+        aborted: undefined,
+        abortedAt: undefined,
+        writes: [],
+      };
       open.set(name, started);
       all.push(started);
       return;
@@ -146,7 +178,8 @@ function gatherWorkers(entries: readonly HistoryEntry[]): Map<string, WorkerFact
   const workers = new Map<string, Mutable<WorkerFacts>>();
   entries.forEach((entry, at) => {
     if (entry.type === "worker_started") workers.set(entry.worker, { from: at, to: workers.get(entry.worker)?.to });
-    if (entry.type === "worker_ended") workers.set(entry.worker, { from: workers.get(entry.worker)?.from ?? 0, to: at });
+    if (entry.type === "worker_ended")
+      workers.set(entry.worker, { from: workers.get(entry.worker)?.from ?? 0, to: at });
   });
   return workers;
 }
@@ -161,7 +194,14 @@ function gatherRuns(
   const runs = new Map<string, Mutable<RunFacts> & { attempts: AttemptFacts[]; events: FinalEvent[] }>();
   const known = (id: string, n: number, threadId: string | null) => {
     const run = runs.get(id) ?? {
-      id, n, threadId, acceptedAt: undefined, askedAt: 0, final: finalRuns.get(id), events: [], attempts: [],
+      id,
+      n,
+      threadId,
+      acceptedAt: undefined,
+      askedAt: 0,
+      final: finalRuns.get(id),
+      events: [],
+      attempts: [],
       mayBeGoneFrom: Number.POSITIVE_INFINITY,
     };
     runs.set(id, run);
@@ -201,7 +241,11 @@ function goneFrom(run: RunFacts, calls: readonly CallFacts[], starts: ReadonlyMa
     if (answer?.type === "refused") return false;
     if (command.kind === "delete_run") return command.runId === run.id;
     // A thread that was deleted before its run was asked for took nothing of it along.
-    return command.kind === "delete_thread" && command.threadId === run.threadId && (to ?? Number.POSITIVE_INFINITY) > run.askedAt;
+    return (
+      command.kind === "delete_thread" &&
+      command.threadId === run.threadId &&
+      (to ?? Number.POSITIVE_INFINITY) > run.askedAt
+    );
   });
   return Math.min(Number.POSITIVE_INFINITY, ...removals.map(({ from }) => from));
 }
@@ -214,17 +258,22 @@ export function mayBeDeleted({ calls }: Facts, threadId: string): boolean {
 /** Deletions of the thread that were not refused. */
 export function deletions(calls: readonly CallFacts[], threadId: string): CallFacts[] {
   return calls.filter(
-    ({ command, answer }) => command.kind === "delete_thread" && command.threadId === threadId && answer?.type !== "refused",
+    ({ command, answer }) =>
+      command.kind === "delete_thread" && command.threadId === threadId && answer?.type !== "refused",
   );
 }
 
 /** The value of an answer that went well. */
-export function valueOf<Kind extends AnswerValue["kind"]>(
+export function answered<Kind extends AnswerValue["kind"]>(
   answer: Answer | undefined,
   kind: Kind,
 ): Extract<AnswerValue, { kind: Kind }> | undefined {
   if (answer?.type !== "ok" || answer.value.kind !== kind) return undefined;
   return answer.value as Extract<AnswerValue, { kind: Kind }>;
+}
+
+export function startsOf({ command }: Pick<CallFacts, "command">): readonly StartCommand[] {
+  return command.kind === "start" ? command.starts : [];
 }
 
 /** The start number that a token belongs to; `undefined`: a thread's first value. */

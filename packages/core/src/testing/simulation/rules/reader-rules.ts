@@ -1,11 +1,10 @@
 /** What readers are promised: every event once, in order, whenever they come, and deltas between the right events. */
 
-import type { Rule } from "../check-history.js";
 import type { SeenFrame } from "../history.js";
 import { shown } from "./call-rules.js";
 import { isEnd, placeOf } from "./event-rules.js";
-import { mayBeDeleted, valueOf } from "./facts.js";
-import type { AttemptFacts, CallFacts, Facts } from "./facts.js";
+import type { AttemptFacts, CallFacts, Facts, Rule } from "./facts.js";
+import { answered, mayBeDeleted } from "./facts.js";
 
 type SeenEvent = Extract<SeenFrame, { kind: "event" }>;
 type SeenDelta = Extract<SeenFrame, { kind: "delta" }>;
@@ -32,7 +31,8 @@ export const readerRules = {
       const seen = eventsOf(call);
       const strange = seen.find(({ runId }) => runId !== run?.id);
       if (strange !== undefined) yield `${shown(call)} got #${strange.seq} of ${strange.runId}`;
-      if (seen.some(({ seq }, index) => seq <= (seen[index - 1]?.seq ?? 0))) yield `${shown(call)} got numbers that do not rise`;
+      if (seen.some(({ seq }, index) => seq <= (seen[index - 1]?.seq ?? 0)))
+        yield `${shown(call)} got numbers that do not rise`;
       if (run === undefined || run.mayBeGoneFrom < Number.POSITIVE_INFINITY) continue;
       const wrong = seen.findIndex(({ seq }, index) => seq !== run.events[index]?.seq);
       if (wrong >= 0) yield `${shown(call)} got #${seen[wrong]?.seq} where the run has #${run.events[wrong]?.seq}`;
@@ -42,9 +42,10 @@ export const readerRules = {
   *"a run's stream ends with the run"({ calls, runs }: Facts) {
     for (const call of calls) {
       if (call.command.kind !== "read_run") continue;
-      const end = valueOf(call.answer, "stream_ended");
+      const end = answered(call.answer, "stream_ended");
       const run = runs.get(call.command.runId);
-      if (end?.why === "stopped" && run?.final !== undefined) yield `${shown(call)} still waited when the run had long ended`;
+      if (end?.why === "stopped" && run?.final !== undefined)
+        yield `${shown(call)} still waited when the run had long ended`;
       if (end?.why !== "ended" || (run?.mayBeGoneFrom ?? 0) < Number.POSITIVE_INFINITY) continue;
       const last = eventsOf(call).at(-1);
       if (last === undefined || !isEnd(last)) yield `${shown(call)} ended with ${last?.type ?? "nothing"}`;
@@ -53,28 +54,39 @@ export const readerRules = {
 
   *"a thread's stream ends with the thread"({ calls, finalThreads }: Facts) {
     for (const call of calls) {
-      if (call.command.kind !== "read_thread" || valueOf(call.answer, "stream_ended")?.why !== "stopped") continue;
+      if (call.command.kind !== "read_thread" || answered(call.answer, "stream_ended")?.why !== "stopped") continue;
       const { threadId } = call.command;
-      const isGone = calls.some(({ command, answer, from }) => command.kind === "delete_thread" && command.threadId === threadId && answer?.type === "ok" && from > call.from);
-      if (isGone && !finalThreads.has(threadId)) yield `${shown(call)} still waited when the thread had long been deleted`;
+      const isGone = calls.some(
+        ({ command, answer, from }) =>
+          command.kind === "delete_thread" &&
+          command.threadId === threadId &&
+          answer?.type === "ok" &&
+          from > call.from,
+      );
+      if (isGone && !finalThreads.has(threadId))
+        yield `${shown(call)} still waited when the thread had long been deleted`;
     }
   },
 
   *"a thread's reader keeps up"(facts: Facts) {
     for (const call of facts.calls) {
-      if (call.command.kind !== "read_thread" || valueOf(call.answer, "stream_ended") === undefined) continue;
+      if (call.command.kind !== "read_thread" || answered(call.answer, "stream_ended") === undefined) continue;
       const { threadId, after } = call.command;
-      const why = valueOf(call.answer, "stream_ended")?.why;
+      const why = answered(call.answer, "stream_ended")?.why;
       const thread = facts.finalThreads.get(threadId);
       if (mayBeDeleted(facts, threadId) || thread === undefined) continue;
       if (why === "ended") yield `${shown(call)} ended, but the thread was never deleted`;
       const last = eventsOf(call).at(-1)?.seq ?? after ?? snapshotOf(call)?.seq ?? 0;
-      if (why === "stopped" && last < thread.lastSeq) yield `${shown(call)} stopped at #${last}; the thread has #${thread.lastSeq}`;
+      if (why === "stopped" && last < thread.lastSeq)
+        yield `${shown(call)} stopped at #${last}; the thread has #${thread.lastSeq}`;
     }
   },
 
   *"a number means one event"(facts: Facts) {
-    const known = new Map<string, { runId: string; type: string; attempt: number; token: string | null; from: string }>();
+    const known = new Map<
+      string,
+      { runId: string; type: string; attempt: number; token: string | null; from: string }
+    >();
     for (const { stream, event, from } of observations(facts)) {
       const name = `${stream} #${event.seq}`;
       const before = known.get(name);
@@ -96,7 +108,8 @@ export const readerRules = {
         if (place === undefined) continue;
         const before = places.get(name) ?? -2;
         const what = frame.kind === "event" ? `event ${frame.token ?? frame.type}` : `delta ${frame.token}`;
-        if (place <= before) yield `${shown(call)} got ${what} behind what attempt ${frame.attempt} of ${frame.runId} sent after it`;
+        if (place <= before)
+          yield `${shown(call)} got ${what} behind what attempt ${frame.attempt} of ${frame.runId} sent after it`;
         places.set(name, Math.max(place, before));
       }
     }
@@ -109,13 +122,17 @@ export const readerRules = {
     }
   },
 
-  *"deltas are numbered from 1"({ calls }: Facts) {
+  /** Who listens hears every delta, in order, or is told how many were dropped. */
+  *"deltas follow each other"({ calls }: Facts) {
     for (const call of calls) {
       const last = new Map<string, number>();
       for (const { frame } of call.frames) {
+        if (frame.kind === "dropped") last.clear();
         if (frame.kind !== "delta") continue;
         const name = `attempt ${frame.attempt} of ${frame.runId}`;
-        if (frame.number <= (last.get(name) ?? 0)) yield `${shown(call)} got delta ${frame.number} of ${name} behind ${last.get(name) ?? 0}`;
+        const before = last.get(name);
+        if (before !== undefined && frame.number !== before + 1)
+          yield `${shown(call)} got delta ${frame.number} of ${name} behind ${before}`;
         last.set(name, frame.number);
       }
     }
@@ -173,7 +190,9 @@ function orderOf(frame: SeenEvent | SeenDelta, attempt: AttemptFacts | undefined
 /** The reader was there from before the attempt's first word until its success, in the same process. */
 function watchedWhole(call: CallFacts, { runId, attempt, worker, from }: AttemptFacts): boolean {
   if (call.worker !== worker) return false;
-  const own = call.frames.filter(({ frame }) => frame.kind === "event" && frame.runId === runId && frame.attempt === attempt);
+  const own = call.frames.filter(
+    ({ frame }) => frame.kind === "event" && frame.runId === runId && frame.attempt === attempt,
+  );
   const isOf = (type: string) => own.find(({ frame }) => frame.kind === "event" && frame.type === type);
   const started = isOf("run_started");
   return started !== undefined && started.at < from && isOf("run_succeeded") !== undefined;

@@ -1,9 +1,8 @@
 /** What is promised of runs: they end, once, as they were told to, after as many tries as they were given. */
 
-import type { Rule } from "../check-history.js";
-import type { CallFacts, Facts, RunFacts } from "./facts.js";
-import { mayBeDeleted, valueOf } from "./facts.js";
 import type { SeenOutcome } from "../history.js";
+import type { Facts, Rule, RunFacts } from "./facts.js";
+import { answered, mayBeDeleted } from "./facts.js";
 
 const settled = ["succeeded", "failed", "canceled", "interrupted"];
 
@@ -14,9 +13,11 @@ export const runRules = {
 
   *"an accepted run settles"({ runs }: Facts) {
     for (const run of runs.values()) {
-      if (run.final !== undefined && !settled.includes(run.final.status)) yield `run ${run.id} is ${run.final.status} for ever`;
+      if (run.final !== undefined && !settled.includes(run.final.status))
+        yield `run ${run.id} is ${run.final.status} for ever`;
       const mayBeGone = run.mayBeGoneFrom < Number.POSITIVE_INFINITY;
-      if (run.final === undefined && run.acceptedAt !== undefined && !mayBeGone) yield `run ${run.id} was accepted and is lost`;
+      if (run.final === undefined && run.acceptedAt !== undefined && !mayBeGone)
+        yield `run ${run.id} was accepted and is lost`;
     }
   },
 
@@ -32,12 +33,13 @@ export const runRules = {
   *"everyone hears the same outcome"({ runs, calls }: Facts) {
     const heard = new Map<string, SeenOutcome>();
     for (const call of calls) {
-      const outcome = valueOf(call.answer, "outcome")?.outcome;
+      const outcome = answered(call.answer, "outcome")?.outcome;
       if (outcome === undefined || call.command.kind !== "wait") continue;
       const { runId } = call.command;
       const known = runs.get(runId)?.final?.outcome ?? heard.get(runId);
       heard.set(runId, outcome);
-      if (known != null && !isSame(known, outcome)) yield `run ${runId}: ${shownOutcome(known)}, but call ${call.number} heard ${shownOutcome(outcome)}`;
+      if (known != null && !isSame(known, outcome))
+        yield `run ${runId}: ${shownOutcome(known)}, but call ${call.number} heard ${shownOutcome(outcome)}`;
     }
   },
 
@@ -54,34 +56,44 @@ export const runRules = {
   *"a canceled run does not succeed"({ calls, runs }: Facts) {
     for (const call of calls) {
       if (call.command.kind !== "cancel") continue;
-      const answer = valueOf(call.answer, "canceled");
+      const answer = answered(call.answer, "canceled");
       const run = runs.get(call.command.runId);
       if (answer === undefined || run?.final === undefined) continue;
       const { status } = run.final;
-      if (answer.outcome !== "late" && status !== "canceled") yield `run ${run.id} was canceled by call ${call.number} and is ${status}`;
-      if (answer.outcome === "late" && !settled.includes(status)) yield `call ${call.number} came too late to cancel ${run.id}, which is ${status}`;
+      if (answer.outcome !== "late" && status !== "canceled")
+        yield `run ${run.id} was canceled by call ${call.number} and is ${status}`;
+      if (answer.outcome === "late" && !settled.includes(status))
+        yield `call ${call.number} came too late to cancel ${run.id}, which is ${status}`;
     }
   },
 
   /** Its signal tells an attempt that it has lost its run, wherever it runs. */
-  *"an attempt that lost its run is told"({ attempts, workers, history }: Facts) {
+  *"an attempt that lost its run is told"({ attempts, workers }: Facts) {
     for (const { runId, attempt, worker, to, aborted } of attempts) {
       const lives = workers.get(worker)?.to === undefined;
-      if (lives && to === undefined) yield `attempt ${attempt} of ${runId} still runs on ${worker}; its signal ${aborted === undefined ? "never fired" : `fired (${aborted})`}`;
+      if (lives && to === undefined)
+        yield `attempt ${attempt} of ${runId} still runs on ${worker}; its signal ${aborted === undefined ? "never fired" : `fired (${aborted})`}`;
     }
-    void history;
   },
 
   /** In the process where the first cancel was answered the attempt's signal has fired by then. */
   *"a cancel reaches the attempt at once"({ calls, runs }: Facts) {
     for (const call of calls) {
-      if (call.command.kind !== "cancel" || valueOf(call.answer, "canceled")?.outcome !== "requested") continue;
+      if (call.command.kind !== "cancel" || answered(call.answer, "canceled")?.outcome !== "requested") continue;
       const { runId } = call.command;
       const until = call.to ?? 0;
-      if (calls.some((other) => other !== call && other.command.kind === "cancel" && other.command.runId === runId && other.from < until)) continue;
+      if (
+        calls.some(
+          (other) =>
+            other !== call && other.command.kind === "cancel" && other.command.runId === runId && other.from < until,
+        )
+      )
+        continue;
       const last = runs.get(runId)?.attempts.at(-1);
-      if (last === undefined || last.worker !== call.worker || last.from > call.from || (last.to ?? until) < until) continue;
-      if ((last.abortedAt ?? until) >= until) yield `attempt ${last.attempt} of ${last.runId} was not told of call ${call.number}, which canceled it`;
+      if (last === undefined || last.worker !== call.worker || last.from > call.from || (last.to ?? until) < until)
+        continue;
+      if ((last.abortedAt ?? until) >= until)
+        yield `attempt ${last.attempt} of ${last.runId} was not told of call ${call.number}, which canceled it`;
     }
   },
 
@@ -91,7 +103,8 @@ export const runRules = {
 
   *"nothing crashes where nothing goes wrong"({ isFaultless, finalRuns }: Facts) {
     if (!isFaultless) return;
-    for (const { id, crashes } of finalRuns.values()) if (crashes > 0) yield `run ${id} lost its lease ${crashes} times`;
+    for (const { id, crashes } of finalRuns.values())
+      if (crashes > 0) yield `run ${id} lost its lease ${crashes} times`;
   },
 
   /** In a thread whoever was accepted first goes first. */
@@ -102,7 +115,8 @@ export const runRules = {
       if ((facts.starts.get(run.n)?.delay ?? 1) > 0) continue;
       byThread.set(run.threadId, [...(byThread.get(run.threadId) ?? []), run]);
     }
-    for (const runs of byThread.values()) for (const first of runs) for (const second of runs) yield* overtaken(first, second);
+    for (const runs of byThread.values())
+      for (const first of runs) for (const second of runs) yield* overtaken(first, second);
   },
 
   *"no run starts before its time"(facts: Facts) {
@@ -110,7 +124,8 @@ export const runRules = {
     for (const run of facts.runs.values()) {
       const first = run.events.find(({ type }) => type === "run_started");
       const delay = facts.starts.get(run.n)?.delay ?? 0;
-      if (run.final !== undefined && first !== undefined && first.createdAt < run.final.createdAt + delay) yield `run ${run.id} began before its delay of ${delay} ms was over`;
+      if (run.final !== undefined && first !== undefined && first.createdAt < run.final.createdAt + delay)
+        yield `run ${run.id} began before its delay of ${delay} ms was over`;
       yield* earlyRetries(run);
     }
   },
@@ -119,8 +134,11 @@ export const runRules = {
     for (const call of calls) {
       if (call.command.kind !== "cancel" || !call.command.wait || call.answer?.type !== "ok") continue;
       const run = runs.get(call.command.runId);
-      const late = run?.attempts.flatMap(({ writes }) => writes).find(({ at, acknowledgedAt }) => at > (call.to ?? 0) && acknowledgedAt !== undefined);
-      if (late !== undefined) yield `${late.token} was written after call ${call.number} had said that the run is settled`;
+      const late = run?.attempts
+        .flatMap(({ writes }) => writes)
+        .find(({ at, acknowledgedAt }) => at > (call.to ?? 0) && acknowledgedAt !== undefined);
+      if (late !== undefined)
+        yield `${late.token} was written after call ${call.number} had said that the run is settled`;
     }
   },
 } satisfies Record<string, Rule>;
@@ -134,17 +152,25 @@ function* triesOf(run: RunFacts, { starts }: Facts): Generator<string> {
   if (start === undefined || final === undefined) return;
   const started = events.filter(({ type }) => type === "run_started").map(({ attempt }) => attempt);
   const expected = Array.from({ length: final.attempt }, (_, index) => index + 1);
-  if (started.join() !== expected.join()) yield `run ${id} is at attempt ${final.attempt}, its log has attempts ${started.join()}`;
+  if (started.join() !== expected.join())
+    yield `run ${id} is at attempt ${final.attempt}, its log has attempts ${started.join()}`;
   const retries = events.filter(({ why }) => why === "retry").length;
   const crashes = events.filter(({ why }) => why === "crash").length;
-  if (retries >= start.maxFailures) yield `run ${id} was tried again ${retries} times and may fail ${start.maxFailures} times`;
+  if (retries >= start.maxFailures)
+    yield `run ${id} was tried again ${retries} times and may fail ${start.maxFailures} times`;
   if (crashes >= start.maxCrashes) yield `run ${id} went on after ${crashes} crashes of ${start.maxCrashes}`;
-  if (final.attempt > 0 && started.length > retries + crashes + events.filter(({ why }) => why === "shutdown").length + 1) yield `run ${id} began ${started.length} attempts and gave back fewer`;
+  if (
+    final.attempt > 0 &&
+    started.length > retries + crashes + events.filter(({ why }) => why === "shutdown").length + 1
+  )
+    yield `run ${id} began ${started.length} attempts and gave back fewer`;
   const reason = final.outcome?.reason ?? "";
   if (final.status !== "failed") return;
-  if (reason === "CRASH_LIMIT" && crashes + 1 !== start.maxCrashes) yield `run ${id} failed after ${crashes + 1} crashes of ${start.maxCrashes}`;
+  if (reason === "CRASH_LIMIT" && crashes + 1 !== start.maxCrashes)
+    yield `run ${id} failed after ${crashes + 1} crashes of ${start.maxCrashes}`;
   if (otherEnds.includes(reason)) return;
-  if (retries + 1 !== start.maxFailures) yield `run ${id} failed with ${reason} after ${retries + 1} failures of ${start.maxFailures}`;
+  if (retries + 1 !== start.maxFailures)
+    yield `run ${id} failed with ${reason} after ${retries + 1} failures of ${start.maxFailures}`;
   if (!["AGENT_ERROR", "ATTEMPT_TIMEOUT"].includes(reason)) yield `run ${id} failed with ${reason}`;
 }
 
@@ -160,7 +186,8 @@ function* earlyRetries({ id, events }: RunFacts): Generator<string> {
   let notBefore = 0;
   for (const { type, availableAt, createdAt, attempt } of events) {
     if (type === "run_retrying") notBefore = availableAt ?? 0;
-    if (type === "run_started" && createdAt < notBefore) yield `attempt ${attempt} of ${id} began before its backoff was over`;
+    if (type === "run_started" && createdAt < notBefore)
+      yield `attempt ${attempt} of ${id} began before its backoff was over`;
   }
 }
 
@@ -171,5 +198,3 @@ function isSame(a: SeenOutcome, b: SeenOutcome): boolean {
 function shownOutcome({ status, token, reason }: SeenOutcome): string {
   return [status, token, reason].filter((part) => part !== null).join(" ");
 }
-
-export type { CallFacts };

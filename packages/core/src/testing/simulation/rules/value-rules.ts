@@ -3,10 +3,9 @@
  * is always the beginning of a later one, and what a thread ends with is exactly what its runs wrote, in their order.
  */
 
-import type { Rule } from "../check-history.js";
 import type { FinalThread, SeenValues } from "../history.js";
-import { mayBeDeleted, startOf, valueOf } from "./facts.js";
-import type { AttemptFacts, Facts, RunFacts } from "./facts.js";
+import type { AttemptFacts, Facts, Rule, RunFacts } from "./facts.js";
+import { answered, mayBeDeleted, startOf } from "./facts.js";
 
 export const valueRules = {
   *"no update is lost or doubled"(facts: Facts) {
@@ -61,7 +60,8 @@ export const valueRules = {
   },
 
   *"each checkpoint is its parent and what its run wrote"(facts: Facts) {
-    for (const thread of facts.finalThreads.values()) if (thread.checkpoints.length < 100) yield* checkpointsOf(thread, facts);
+    for (const thread of facts.finalThreads.values())
+      if (thread.checkpoints.length < 100) yield* checkpointsOf(thread, facts);
   },
 } satisfies Record<string, Rule>;
 
@@ -73,12 +73,15 @@ interface Seen {
 
 /** All states of threads that anybody saw, in the order of the history; the final ones last. */
 function* allSeen({ attempts, calls, finalThreads }: Facts): Generator<Seen> {
-  for (const { threadId, seen, runId, attempt } of attempts) if (threadId !== null) yield { threadId, values: seen, by: `attempt ${attempt} of ${runId}` };
+  for (const { threadId, seen, runId, attempt } of attempts)
+    if (threadId !== null) yield { threadId, values: seen, by: `attempt ${attempt} of ${runId}` };
   for (const { command, answer, number, frames } of calls) {
-    const values = valueOf(answer, "values")?.values;
-    if (values !== undefined && command.kind === "values") yield { threadId: command.threadId, values, by: `call ${number}` };
+    const values = answered(answer, "values")?.values;
+    if (values !== undefined && command.kind === "values")
+      yield { threadId: command.threadId, values, by: `call ${number}` };
     const first = frames[0]?.frame;
-    if (first?.kind === "snapshot" && command.kind === "read_thread") yield { threadId: command.threadId, values: first.values, by: `call ${number}` };
+    if (first?.kind === "snapshot" && command.kind === "read_thread")
+      yield { threadId: command.threadId, values: first.values, by: `call ${number}` };
   }
   for (const { id, values } of finalThreads.values()) yield { threadId: id, values, by: "the storage" };
 }
@@ -90,7 +93,8 @@ function writtenTokens({ attempts, calls }: Facts): Set<string> {
     if (returned !== null) tokens.add(returned);
   }
   for (const { command, answer } of calls) {
-    if (command.kind === "create_thread" && command.token !== null && answer?.type !== "refused") tokens.add(command.token);
+    if (command.kind === "create_thread" && command.token !== null && answer?.type !== "refused")
+      tokens.add(command.token);
   }
   return tokens;
 }
@@ -107,12 +111,14 @@ function isOf({ n, attempt }: AttemptFacts, token: string): boolean {
 function* replayOf({ id, final, attempts }: RunFacts, log: ReadonlySet<string>): Generator<string> {
   for (const { writes, returned, attempt } of attempts) {
     for (const { what, token, acknowledgedAt } of writes) {
-      if (what === "checkpoint" && acknowledgedAt !== undefined && !log.has(token)) yield `checkpoint ${token} of run ${id} was acknowledged and is lost`;
+      if (what === "checkpoint" && acknowledgedAt !== undefined && !log.has(token))
+        yield `checkpoint ${token} of run ${id} was acknowledged and is lost`;
     }
     if (returned === null) continue;
     const counts = final?.status === "succeeded" && final.attempt === attempt;
     if (counts && !log.has(returned)) yield `run ${id} succeeded and its ${returned} is lost`;
-    if (!counts && log.has(returned)) yield `run ${id} is ${final?.status}, but its thread has ${returned}, which attempt ${attempt} returned`;
+    if (!counts && log.has(returned))
+      yield `run ${id} is ${final?.status}, but its thread has ${returned}, which attempt ${attempt} returned`;
   }
 }
 
@@ -121,18 +127,22 @@ function* checkpointsOf({ id, checkpoints, values }: FinalThread, { finalRuns, r
   for (const checkpoint of checkpoints) {
     const added = checkpoint.values.log.slice(before.log.length);
     const where = `checkpoint ${checkpoint.id} of thread ${id}`;
-    if (!begins(before, checkpoint.values)) yield `${where} has ${shownValues(checkpoint.values)} on top of ${shownValues(before)}`;
+    if (!begins(before, checkpoint.values))
+      yield `${where} has ${shownValues(checkpoint.values)} on top of ${shownValues(before)}`;
     else if (added.length > 1) yield `${where} adds ${added.join(", ")} at once`;
     for (const token of added) {
       const n = startOf(token);
-      if (checkpoint.runId !== null && n !== runs.get(checkpoint.runId)?.n) yield `${where} of run ${checkpoint.runId} adds ${token}`;
+      if (checkpoint.runId !== null && n !== runs.get(checkpoint.runId)?.n)
+        yield `${where} of run ${checkpoint.runId} adds ${token}`;
       const status = finalRuns.get(checkpoint.runId ?? "")?.status;
-      if (checkpoint.kind === "final" && status !== undefined && status !== "succeeded") yield `${where} is the end of a run that is ${status}, and adds ${token}`;
+      if (checkpoint.kind === "final" && status !== undefined && status !== "succeeded")
+        yield `${where} is the end of a run that is ${status}, and adds ${token}`;
     }
     before = checkpoint.values;
   }
   const head = checkpoints.at(-1);
-  if (head !== undefined && shownValues(head.values) !== shownValues(values)) yield `thread ${id} has ${shownValues(values)}, its head ${shownValues(head.values)}`;
+  if (head !== undefined && shownValues(head.values) !== shownValues(values))
+    yield `thread ${id} has ${shownValues(values)}, its head ${shownValues(head.values)}`;
 }
 
 function shownValues({ log }: SeenValues): string {

@@ -1,0 +1,95 @@
+/** How engines hear of each other: at once where they can listen, by polling where they cannot. */
+
+import { defineAgent } from "@heddle/core";
+import { expect, test } from "vitest";
+import { echo, startEngine, until } from "./support/fixture.js";
+import { PgBouncer, whyNoPgBouncer } from "./support/pgbouncer.js";
+import { freshSchema, useServer } from "./support/server.js";
+
+const server = useServer();
+
+function patientAgent(onAbort: () => void) {
+  return defineAgent({
+    name: "patient",
+    async run({ signal }) {
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+      onAbort();
+      signal.throwIfAborted();
+      return { output: null };
+    },
+  });
+}
+
+test("work goes to whoever has the agent, and its result comes back, within milliseconds", async () => {
+  const options = { connectionString: server().url(), schema: freshSchema() };
+  const client = await startEngine(options, { work: false });
+  const worker = await startEngine(options);
+  await until(() => client.storage.listening && worker.storage.listening);
+  const times: number[] = [];
+  for (let n = 0; n < 20; n++) {
+    const begun = performance.now();
+    expect(await (await client.engine.runs.start(echo, { n })).result()).toEqual({ n });
+    times.push(performance.now() - begun);
+  }
+  expect(times.sort((a, b) => a - b)[10]).toBeLessThan(150);
+});
+
+test("a cancel from another process reaches the agent: at once with notify, within a poll without", { timeout: 60_000 }, async () => {
+  for (const [listen, limit] of [[true, 500], [false, 1_500]] as const) {
+    const options = { connectionString: server().url(), schema: freshSchema(), listen };
+    const aborts: number[] = [];
+    const patient = patientAgent(() => aborts.push(performance.now()));
+    const worker = await startEngine(options, { agents: [patient] });
+    const client = await startEngine(options, { agents: [patient], work: false });
+    await until(() => worker.storage.listening === listen);
+    for (let n = 0; n < 5; n++) {
+      const run = await client.engine.runs.start(patient, {});
+      await until(async () => (await client.engine.runs.count({ ids: [run.id], status: ["running"] })) === 1);
+      const begun = performance.now();
+      await run.cancel();
+      await until(() => aborts.length === n + 1);
+      expect((aborts[n] ?? 0) - begun).toBeLessThan(limit);
+    }
+    expect([...worker.errors, ...client.errors]).toEqual([]);
+  }
+});
+
+test("a listener that loses its connection listens again, and hears what it missed", async () => {
+  const options = { connectionString: server().url(), schema: freshSchema() };
+  const client = await startEngine(options, { work: false });
+  const worker = await startEngine(options);
+  await until(() => client.storage.listening && worker.storage.listening);
+  await server().sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'heddle listener'");
+  await until(() => !worker.storage.listening);
+  const run = await client.engine.runs.start(echo, { n: 1 });
+  expect(await run.result()).toEqual({ n: 1 });
+  await until(() => client.storage.listening && worker.storage.listening);
+});
+
+test("engines that share a storage hint each other", async () => {
+  const options = { connectionString: server().url(), schema: freshSchema(), listen: false };
+  const { storage } = await startEngine(options, { work: false, poll: 60_000 });
+  let hints = 0;
+  storage.work.watch(() => hints++);
+  await storage.commit([{ kind: "create_thread", id: "t", title: null, metadata: "{}", ifExists: "fail" }]);
+  await storage.commit([{ kind: "update_thread", id: "t", title: "x", maxMetadata: 100 }]);
+  await until(() => hints > 0);
+});
+
+test.skipIf(whyNoPgBouncer() !== undefined)("behind a pooler it finds out that it is deaf, and polls", async () => {
+  const pgBouncer = await PgBouncer.start(server());
+  try {
+    const options = { connectionString: pgBouncer.url(server()), schema: freshSchema(), prepare: false };
+    const client = await startEngine(options, { work: false });
+    const worker = await startEngine(options);
+    const begun = performance.now();
+    expect(await (await client.engine.runs.start(echo, { n: 1 })).result()).toEqual({ n: 1 });
+    expect(performance.now() - begun).toBeLessThan(4_000);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect([client.storage.listening, worker.storage.listening]).toEqual([false, false]);
+    await client.engine.close();
+    await worker.engine.close();
+  } finally {
+    pgBouncer.stop();
+  }
+});

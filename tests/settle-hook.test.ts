@@ -1,7 +1,7 @@
 /** A settle hook's rows are committed with the run's outcome, or not at all. */
 
-import { defineAgent } from "@heddle/core";
 import type { Engine, SettledRun } from "@heddle/core";
+import { defineAgent } from "@heddle/core";
 import type { SqliteHost } from "@heddle/storage-sqlite";
 import { expect, test } from "vitest";
 import type { HandDriven } from "./hand-driven.js";

@@ -31,7 +31,12 @@ const server = useServer();
 
 function postgresFixture(): StorageFixture {
   const clock = manualClock();
-  const storage = postgresStorage({ connectionString: server().url(), schema: freshSchema(), connections: 2, listen: false });
+  const storage = postgresStorage({
+    connectionString: server().url(),
+    schema: freshSchema(),
+    connections: 2,
+    listen: false,
+  });
   const open = async () => {
     await storage.open({ clock });
     return storage;

@@ -11,6 +11,7 @@ import { postgresStorage } from "@heddle/storage-postgres";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import { afterAll, describe } from "vitest";
 import { freshSchema, TestServer } from "../packages/storage-postgres/test/support/server.js";
+import { inVirtualTime, type Watchers } from "./in-virtual-time.js";
 
 export interface StorageKind {
   readonly name: string;
@@ -57,7 +58,9 @@ const postgres: StorageKind = {
     server ??= TestServer.start();
     const connectionString = (await server).url();
     const schema = freshSchema();
-    const connect = () => postgresStorage({ connectionString, schema, connections: 4 });
+    const watchers: Watchers = new Set();
+    const connect = () =>
+      inVirtualTime(postgresStorage({ connectionString, schema, connections: 4, listen: false }), watchers);
     return { storage: connect(), connect, cleanup: async () => {} };
   },
 };

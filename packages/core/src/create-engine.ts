@@ -1,6 +1,6 @@
 import { inlineExecutor } from "./adapters/inline-executor.js";
-import { Engine } from "./engine/engine.js";
 import type { EngineOptions } from "./engine/engine.js";
+import { Engine } from "./engine/engine.js";
 
 /**
  * Put an engine together. Call `start` before anything else.

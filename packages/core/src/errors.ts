@@ -92,10 +92,7 @@ export class HeddleError extends Error {
   }
 
   /** Is `error` a Heddle error (of any installed copy), and, where given, one with that code? */
-  static is<Code extends HeddleErrorCode>(
-    error: unknown,
-    code?: Code,
-  ): error is HeddleError & { readonly code: Code } {
+  static is<Code extends HeddleErrorCode>(error: unknown, code?: Code): error is HeddleError & { readonly code: Code } {
     if (typeof error !== "object" || error === null || !(mark in error)) return false;
     return code === undefined || (error as HeddleError).code === code;
   }

@@ -3,7 +3,6 @@
 export { inlineExecutor } from "./adapters/inline-executor.js";
 export { memoryStorage } from "./adapters/memory-storage.js";
 export { createEngine } from "./create-engine.js";
-export { defineAgent } from "./engine/agent.js";
 export type {
   Agent,
   AgentContext,
@@ -14,15 +13,34 @@ export type {
   AnyValues,
   ValuesUpdate,
 } from "./engine/agent.js";
+export { defineAgent } from "./engine/agent.js";
 export type { Engine, EngineOptions } from "./engine/engine.js";
+export type {
+  AgentDeltas,
+  AgentEvents,
+  DeltaOptions,
+  Emit,
+  EmitOptions,
+  EngineEvents,
+  MessageContent,
+  SendDelta,
+} from "./engine/frames.js";
 export { isDelta, isEvent } from "./engine/frames.js";
-export type { AgentDeltas, AgentEvents, DeltaOptions, Emit, EmitOptions, EngineEvents, MessageContent, SendDelta } from "./engine/frames.js";
+export type { AnyTransaction, ForeignTransaction, Transaction } from "./engine/host-transaction.js";
 export type { StreamOptions } from "./engine/open-stream.js";
 export type { PageOf, PageOptions } from "./engine/page.js";
 export type { CancelOptions, CancelResult, OutputOf, RunHandle, RunOutcome, WaitOptions } from "./engine/run-handle.js";
-export type { CancelManyOptions, ConfigOf, InputOf, Runs, RunsFilter, RunsListOptions, StartOne } from "./engine/runs.js";
-export { defaultSettings } from "./engine/settings.js";
+export type {
+  CancelManyOptions,
+  ConfigOf,
+  InputOf,
+  Runs,
+  RunsFilter,
+  RunsListOptions,
+  StartOne,
+} from "./engine/runs.js";
 export type { EngineSettings, Limits, RetentionSettings, SettingsInput } from "./engine/settings.js";
+export { defaultSettings } from "./engine/settings.js";
 export type { StartOptions, StatelessStartOptions, ThreadStartOptions } from "./engine/start-run.js";
 export type {
   Checkpoint,
@@ -32,10 +50,15 @@ export type {
   ThreadUpdate,
   ValuesOf,
 } from "./engine/thread-handle.js";
-export type { CreateThreadOptions, ThreadOptions, Threads, ThreadsFilter, ThreadsListOptions } from "./engine/threads.js";
-export type { AnyTransaction, ForeignTransaction, Transaction } from "./engine/host-transaction.js";
-export { errorCodes, HeddleError } from "./errors.js";
+export type {
+  CreateThreadOptions,
+  ThreadOptions,
+  Threads,
+  ThreadsFilter,
+  ThreadsListOptions,
+} from "./engine/threads.js";
 export type { HeddleErrorCode, HeddleErrorOptions } from "./errors.js";
+export { errorCodes, HeddleError } from "./errors.js";
 export type { CheckpointKind } from "./model/checkpoint.js";
 export type {
   DeltaFrame,
@@ -47,8 +70,8 @@ export type {
   ThreadFrame,
 } from "./model/event.js";
 export type { Json, JsonArray, JsonObject } from "./model/json.js";
-export { REMOVE } from "./model/reconcile.js";
 export type { Remove } from "./model/reconcile.js";
+export { REMOVE } from "./model/reconcile.js";
 export type { CancelReason, RetryPolicy, RunError, RunStatus, SettledStatus } from "./model/run.js";
 export type {
   CanceledRun,

@@ -1,21 +1,20 @@
 /** For authors of storages: the records, the intents, and how they are applied. */
 
-export { HeddleError } from "./errors.js";
 export type { HeddleErrorCode, HeddleErrorOptions } from "./errors.js";
+export { HeddleError } from "./errors.js";
 export type { CheckpointEncoding, CheckpointHead, CheckpointKind, CheckpointRecord } from "./model/checkpoint.js";
 export type { EventRecord } from "./model/event.js";
 export { storedPayload, streamOf, succeededPayload, threadStream } from "./model/event.js";
 export { applyIntents, splitBatch } from "./model/intents/apply-intents.js";
 export type { Effect, Intent, IntentKind, IntentOf, IntentValues } from "./model/intents/intent.js";
-export { needsOf } from "./model/intents/needs.js";
 export type { Needs } from "./model/intents/needs.js";
-export { memoId } from "./model/memo.js";
+export { needsOf } from "./model/intents/needs.js";
 export type { MemoRecord, MemoRef } from "./model/memo.js";
+export { memoId } from "./model/memo.js";
 export type { RunRecord, RunStatus, SettledStatus } from "./model/run.js";
 export { isSettled, settledStatuses, sourcesOf } from "./model/run.js";
 export type { KeyRecord, ThreadRecord, ThreadStatus, TombstoneRecord } from "./model/thread.js";
 export { threadStatus } from "./model/thread.js";
-export { byUrgency, isClaimable, keyId, UnitOfWork } from "./model/unit-of-work.js";
 export type {
   Change,
   Changes,
@@ -26,6 +25,7 @@ export type {
   RecordReader,
   Removal,
 } from "./model/unit-of-work.js";
+export { byUrgency, isClaimable, keyId, UnitOfWork } from "./model/unit-of-work.js";
 export type { Clock } from "./ports/clock.js";
 export type {
   ChainBodies,

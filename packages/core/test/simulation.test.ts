@@ -1,5 +1,7 @@
 /** The engine keeps its promises under seeded faults, and a seed is enough to see again what happened. */
 
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { checkHistory, keep, makePlan, partsOf, shrink, simulate } from "@heddle/core/testing";
 import { describe, expect, test } from "vitest";
 import { findBug, plantedBugs } from "./simulation/self-test.js";
@@ -33,6 +35,15 @@ describe("simulation", () => {
   test("a history survives being kept as JSON, and its judgement with it", async () => {
     const { history, violations } = await simulate(makePlan(7));
     expect(checkHistory(JSON.parse(JSON.stringify(history)))).toEqual(violations);
+  });
+
+  test("the judge knows nothing of the engine's own code", () => {
+    const rules = fileURLToPath(new URL("../src/testing/simulation/rules/", import.meta.url));
+    const imports = readdirSync(rules).flatMap((file) => [
+      ...readFileSync(rules + file, "utf8").matchAll(/from "(.*)"/g),
+    ]);
+    const strange = imports.map(([, from]) => from ?? "").filter((from) => !/^\.\/|^\.\.\/history\.js$/.test(from));
+    expect(strange).toEqual([]);
   });
 
   test("a plan with all its parts is the whole plan", async () => {

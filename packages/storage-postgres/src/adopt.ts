@@ -6,15 +6,19 @@
 import type { StorageTransaction } from "@heddle/core/storage";
 import { CompiledQuery } from "kysely";
 import { applyInTransaction } from "./apply-in-transaction.js";
+import { numberFields } from "./columns.js";
 import type { Database } from "./database.js";
 import type { Answer } from "./flight.js";
-import { numberFields } from "./columns.js";
 import { ClientSession, type PgClient, type Session } from "./session.js";
 import type { Bound, Row } from "./statement.js";
 import { driverError } from "./storage-errors.js";
 
 /** @returns `undefined` where `foreign` is no transaction that we know */
-export function adopt(database: Database, foreign: unknown, notify: readonly Bound[]): StorageTransaction<unknown> | undefined {
+export function adopt(
+  database: Database,
+  foreign: unknown,
+  notify: readonly Bound[],
+): StorageTransaction<unknown> | undefined {
   const session = sessionOf(foreign);
   if (session === undefined) return undefined;
   const { statements, lockWait } = database;

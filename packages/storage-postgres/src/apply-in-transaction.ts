@@ -4,13 +4,13 @@
  * What a poisonous intent wrote is undone alone, with a savepoint; the transaction around it goes on.
  */
 
-import { HeddleError } from "@heddle/core/storage";
 import type { Effect, Intent, IntentKind, IntentValues } from "@heddle/core/storage";
+import { HeddleError } from "@heddle/core/storage";
 import { apply } from "./commit-group.js";
 import type { Database } from "./database.js";
 import { loadOf } from "./load.js";
 import type { Session } from "./session.js";
-import { bound, type Bound, type Statement } from "./statement.js";
+import { type Bound, bound, type Statement } from "./statement.js";
 import { isConflict, isConnectionLoss, sqlState, toStorageError } from "./storage-errors.js";
 import { wantsOf } from "./wants.js";
 import { writesOf } from "./writes.js";

@@ -52,7 +52,11 @@ export class Clients {
       let isLate = false;
       const timer = setTimeout(() => {
         isLate = true;
-        reject(new PoolExhausted(`No connection of the pool became free within ${this.#acquireTimeout} ms. Use a larger pool.`));
+        reject(
+          new PoolExhausted(
+            `No connection of the pool became free within ${this.#acquireTimeout} ms. Use a larger pool.`,
+          ),
+        );
       }, this.#acquireTimeout);
       this.#pool.connect().then(
         (client) => {
@@ -62,7 +66,9 @@ export class Clients {
         },
         (error: unknown) => {
           clearTimeout(timer);
-          reject(isPoolTimeout(error) ? new PoolExhausted("No client of the pool became free in time.") : driverError(error));
+          reject(
+            isPoolTimeout(error) ? new PoolExhausted("No client of the pool became free in time.") : driverError(error),
+          );
         },
       );
     });

@@ -62,7 +62,14 @@ function storedValue(value: unknown, isWhole: boolean): unknown {
 
 /** Fields of our answers that hold numbers, for drivers that hand them over as something else. */
 export const numberFields: ReadonlySet<string> = new Set(
-  [threadColumns, runColumns, checkpointHeadColumns, keyColumns, tombstoneColumns, { now: "now_at", bodyBytes: "values_bytes" }]
+  [
+    threadColumns,
+    runColumns,
+    checkpointHeadColumns,
+    keyColumns,
+    tombstoneColumns,
+    { now: "now_at", bodyBytes: "values_bytes" },
+  ]
     .flatMap((columns) => Object.entries(columns))
     .filter(([, column]) => typeOf(column) !== "text")
     .flatMap(([field]) => [field, `${threadPrefix}${field}`]),

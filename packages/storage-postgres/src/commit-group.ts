@@ -5,8 +5,8 @@
  *   2. write, mark, commit
  */
 
-import { applyIntents, HeddleError, needsOf, UnitOfWork } from "@heddle/core/storage";
 import type { Changes, Intent, IntentResult } from "@heddle/core/storage";
+import { applyIntents, HeddleError, needsOf, UnitOfWork } from "@heddle/core/storage";
 import type { Database } from "./database.js";
 import { loadOf } from "./load.js";
 import type { LoadedRecords } from "./loaded-records.js";
@@ -85,7 +85,11 @@ export function apply(
 }
 
 export function threadHeld(threadId: string): HeddleError {
-  return new HeddleError("STORAGE_BUSY", `Another transaction holds thread "${threadId}". Nothing was written; try again.`, {
-    details: { threadId },
-  });
+  return new HeddleError(
+    "STORAGE_BUSY",
+    `Another transaction holds thread "${threadId}". Nothing was written; try again.`,
+    {
+      details: { threadId },
+    },
+  );
 }

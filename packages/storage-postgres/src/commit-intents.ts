@@ -6,12 +6,19 @@
  * waits for a host's transaction does not keep a connection from the others.
  */
 
-import { splitBatch } from "@heddle/core/storage";
 import type { Intent, IntentResult } from "@heddle/core/storage";
+import { splitBatch } from "@heddle/core/storage";
 import { commitGroup } from "./commit-group.js";
 import type { Database } from "./database.js";
 import { pause } from "./pause.js";
-import { isConflict, isConnectionLoss, isDatabaseFault, isLockTimeout, isStaleStatement, toStorageError } from "./storage-errors.js";
+import {
+  isConflict,
+  isConnectionLoss,
+  isDatabaseFault,
+  isLockTimeout,
+  isStaleStatement,
+  toStorageError,
+} from "./storage-errors.js";
 
 const mostTries = 8;
 /** A connection that was lost while idle is met with once per client; the next try gets a new one. */
@@ -34,7 +41,11 @@ export async function commitIntents(database: Database, intents: readonly Intent
 }
 
 /** Together; where one of them is poisonous, one by one. */
-async function commitSome(database: Database, group: readonly Intent[], waits: boolean): Promise<readonly IntentResult[]> {
+async function commitSome(
+  database: Database,
+  group: readonly Intent[],
+  waits: boolean,
+): Promise<readonly IntentResult[]> {
   try {
     return await persistently(database, group, waits);
   } catch (error) {
@@ -56,7 +67,11 @@ async function commitOne(database: Database, intent: Intent, isFirst: boolean): 
 }
 
 /** Try again what a new try may mend. */
-async function persistently(database: Database, group: readonly Intent[], waits: boolean): Promise<readonly IntentResult[]> {
+async function persistently(
+  database: Database,
+  group: readonly Intent[],
+  waits: boolean,
+): Promise<readonly IntentResult[]> {
   const giveUpAt = performance.now() + database.lockWait;
   let losses = 0;
   for (let tries = 1; ; tries++) {

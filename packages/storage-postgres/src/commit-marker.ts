@@ -21,7 +21,7 @@ import type { Clients } from "./clients.js";
 import { pause } from "./pause.js";
 import { serverTime } from "./postgres-dialect.js";
 import type { SchemaNames } from "./schema-names.js";
-import { bound, type Bound, type Statement, type Statements } from "./statement.js";
+import { type Bound, bound, type Statement, type Statements } from "./statement.js";
 import { isConnectionLoss, isLockTimeout, PoolExhausted, sqlState } from "./storage-errors.js";
 
 /** How long somebody may take to ask, ms: markers stay that long. */
@@ -85,7 +85,12 @@ export class CommitMarkers {
 }
 
 function isPassing(error: unknown): boolean {
-  return isConnectionLoss(error) || isLockTimeout(error) || error instanceof PoolExhausted || sqlState(error).startsWith("53");
+  return (
+    isConnectionLoss(error) ||
+    isLockTimeout(error) ||
+    error instanceof PoolExhausted ||
+    sqlState(error).startsWith("53")
+  );
 }
 
 function outcomeUnknown(cause: unknown): HeddleError {

@@ -32,10 +32,7 @@ export function connect({ source, listen, wait }: Settings): Connected {
   return { pool, createClient: clientFor(listen, () => listenClient({ connectionString })), end: () => pool.end() };
 }
 
-function clientFor(
-  listen: Settings["listen"],
-  likeThePool: () => ListenClient | undefined,
-): Connected["createClient"] {
+function clientFor(listen: Settings["listen"], likeThePool: () => ListenClient | undefined): Connected["createClient"] {
   if (listen === false) return undefined;
   return () => {
     const client = listen === true ? likeThePool() : listenClient(listen);
@@ -50,7 +47,10 @@ function listenClient(config: pg.ClientConfig): ListenClient {
 
 /** With the host's own kind of client: it knows how to reach the host's server. */
 function likeThoseOf(pool: PgPool): ListenClient | undefined {
-  const { Client, options } = pool as { readonly Client?: new (config: object) => ListenClient; readonly options?: object };
+  const { Client, options } = pool as {
+    readonly Client?: new (config: object) => ListenClient;
+    readonly options?: object;
+  };
   if (options === undefined) return undefined;
   return Client === undefined ? new pg.Client(options) : new Client(options);
 }

@@ -1,14 +1,14 @@
 /** What the parts of one open storage share. */
 
-import { createQueries, createQueryBuilder, ListQueries } from "@heddle/storage-sql";
 import type { Queries, QueryBuilder } from "@heddle/storage-sql";
+import { createQueries, createQueryBuilder, ListQueries } from "@heddle/storage-sql";
 import type { Clients } from "./clients.js";
 import { CommitMarkers } from "./commit-marker.js";
-import { loadStatements, type LoadStatements } from "./load-statements.js";
+import { type LoadStatements, loadStatements } from "./load-statements.js";
 import { postgresDialect } from "./postgres-dialect.js";
 import { SchemaNames } from "./schema-names.js";
-import { bound, Statements, type Bound } from "./statement.js";
-import { writeStatements, type WriteStatements } from "./write-statements.js";
+import { type Bound, bound, Statements } from "./statement.js";
+import { type WriteStatements, writeStatements } from "./write-statements.js";
 
 export interface Database {
   readonly clients: Clients;
@@ -85,7 +85,9 @@ const planning = {
 
 /** All settings are local to a transaction: behind a pooler the session is somebody else's next. */
 function setting(values: Readonly<Record<string, string>>): string {
-  return `select ${Object.entries(values).map(([name, value]) => `set_config('${name}', ${value}, true)`).join(", ")}`;
+  return `select ${Object.entries(values)
+    .map(([name, value]) => `set_config('${name}', ${value}, true)`)
+    .join(", ")}`;
 }
 
 function beginning(statements: Statements): Database["begin"] {

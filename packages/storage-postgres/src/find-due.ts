@@ -1,6 +1,6 @@
 import type { DueQuery, DueWork } from "@heddle/core/storage";
-import { dueWork } from "@heddle/storage-sql";
 import type { DueRow, LeaseRow, PendingRow } from "@heddle/storage-sql";
+import { dueWork } from "@heddle/storage-sql";
 import type { Database } from "./database.js";
 import type { Read } from "./readers.js";
 import { bound } from "./statement.js";

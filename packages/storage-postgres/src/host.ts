@@ -1,8 +1,8 @@
 /** What the host's own statements run on inside a transaction. */
 
 import { HeddleError } from "@heddle/core/storage";
-import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from "kysely";
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from "kysely";
+import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from "kysely";
 import type { PgClient } from "./session.js";
 
 export interface PostgresHost {

@@ -1,8 +1,8 @@
 /** PostgreSQL storage for Heddle. */
 
 export type { PostgresHost } from "./host.js";
-export { migrationSql } from "./migration-sql.js";
 export type { MigrationSqlOptions } from "./migration-sql.js";
+export { migrationSql } from "./migration-sql.js";
 export type { PostgresSource, PostgresStorageOptions } from "./options.js";
-export { postgresStorage } from "./postgres-storage.js";
 export type { PostgresStorage } from "./postgres-storage.js";
+export { postgresStorage } from "./postgres-storage.js";

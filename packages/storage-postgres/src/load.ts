@@ -1,14 +1,22 @@
 /** Lock and read what a batch needs: all statements go in one flight. */
 
+import type {
+  CheckpointHead,
+  CheckpointLink,
+  KeyRecord,
+  MemoRecord,
+  OriginRecord,
+  RunRecord,
+  TombstoneRecord,
+} from "@heddle/core/storage";
 import { keyId, memoId } from "@heddle/core/storage";
-import type { CheckpointHead, CheckpointLink, KeyRecord, MemoRecord, OriginRecord, RunRecord, TombstoneRecord } from "@heddle/core/storage";
-import { toRun, toThread } from "@heddle/storage-sql";
 import type { RunRow, ThreadRow } from "@heddle/storage-sql";
-import type { Answer } from "./flight.js";
+import { toRun, toThread } from "@heddle/storage-sql";
 import { threadPrefix } from "./columns.js";
+import type { Answer } from "./flight.js";
 import type { LoadStatements } from "./load-statements.js";
 import { LoadedRecords } from "./loaded-records.js";
-import { bound, type Bound, type Row } from "./statement.js";
+import { type Bound, bound, type Row } from "./statement.js";
 import type { ClaimWant, Wants } from "./wants.js";
 
 export interface LoadOptions {
@@ -84,7 +92,11 @@ class Steps {
     const { threads } = this.#wants;
     const { lockThreads, tryThreads } = this.#texts;
     const statement = this.#options.waits ? lockThreads : tryThreads;
-    this.#add(threads, () => bound(statement, threads), (row) => this.#takeThread(row));
+    this.#add(
+      threads,
+      () => bound(statement, threads),
+      (row) => this.#takeThread(row),
+    );
   }
 
   #takeThread(row: Row): void {
@@ -96,7 +108,11 @@ class Steps {
   #runs(): void {
     const { runs } = this.#wants;
     for (const id of runs) this.#records.named.add(id);
-    this.#add(runs, () => bound(this.#texts.lockRuns, runs), (row) => this.#takeRun(row));
+    this.#add(
+      runs,
+      () => bound(this.#texts.lockRuns, runs),
+      (row) => this.#takeRun(row),
+    );
   }
 
   /** What was locked before counts. */
@@ -113,47 +129,91 @@ class Steps {
     const { activeRunsOf, queuesOf, queueDepth, unsettledOf } = this.#wants;
     const { activeRuns, queues, unsettledRuns } = this.#texts;
     const records = this.#records;
-    this.#add(activeRunsOf, () => bound(activeRuns, activeRunsOf), (row) => this.#takeRun(row));
-    this.#add(queuesOf, () => bound(queues, queuesOf, queueDepth), (row) => group(records.queues, this.#takeRun(row)));
-    this.#add(unsettledOf, () => bound(unsettledRuns, unsettledOf), (row) => group(records.unsettled, this.#takeRun(row)));
+    this.#add(
+      activeRunsOf,
+      () => bound(activeRuns, activeRunsOf),
+      (row) => this.#takeRun(row),
+    );
+    this.#add(
+      queuesOf,
+      () => bound(queues, queuesOf, queueDepth),
+      (row) => group(records.queues, this.#takeRun(row)),
+    );
+    this.#add(
+      unsettledOf,
+      () => bound(unsettledRuns, unsettledOf),
+      (row) => group(records.unsettled, this.#takeRun(row)),
+    );
   }
 
   #remembered(): void {
     const { tombstonesOf, keys } = this.#wants;
     const { tombstones } = this.#records;
-    this.#add(tombstonesOf, () => bound(this.#texts.tombstones, tombstonesOf), (row) => {
-      tombstones.set(row["threadId"] as string, row as unknown as TombstoneRecord);
-    });
+    this.#add(
+      tombstonesOf,
+      () => bound(this.#texts.tombstones, tombstonesOf),
+      (row) => {
+        tombstones.set(row["threadId"] as string, row as unknown as TombstoneRecord);
+      },
+    );
     const wanted = [keys.map(({ scope }) => scope), keys.map(({ agent }) => agent), keys.map(({ key }) => key)];
-    this.#add(keys, () => bound(this.#texts.keys, ...wanted), (row) => {
-      const key = row as unknown as KeyRecord;
-      this.#records.keys.set(keyId(key), key);
-    });
-    this.#add(keys, () => bound(this.#texts.runsOfKeys, ...wanted), (row) => this.#takeRun(row));
+    this.#add(
+      keys,
+      () => bound(this.#texts.keys, ...wanted),
+      (row) => {
+        const key = row as unknown as KeyRecord;
+        this.#records.keys.set(keyId(key), key);
+      },
+    );
+    this.#add(
+      keys,
+      () => bound(this.#texts.runsOfKeys, ...wanted),
+      (row) => this.#takeRun(row),
+    );
   }
 
   #memos(): void {
     const { memos } = this.#wants;
-    const wanted = [memos.map(({ lineageId }) => lineageId), memos.map(({ kind }) => kind), memos.map(({ key }) => key)];
-    this.#add(memos, () => bound(this.#texts.memos, ...wanted), (row) => {
-      const memo = row as unknown as MemoRecord;
-      this.#records.memos.set(memoId(memo), memo);
-    });
+    const wanted = [
+      memos.map(({ lineageId }) => lineageId),
+      memos.map(({ kind }) => kind),
+      memos.map(({ key }) => key),
+    ];
+    this.#add(
+      memos,
+      () => bound(this.#texts.memos, ...wanted),
+      (row) => {
+        const memo = row as unknown as MemoRecord;
+        this.#records.memos.set(memoId(memo), memo);
+      },
+    );
   }
 
   #checkpoints(): void {
     const { checkpointsOf } = this.#wants;
     const { heads, origins, links } = this.#texts;
     const records = this.#records;
-    this.#add(checkpointsOf, () => bound(heads, checkpointsOf), (row) => {
-      records.checkpoints.set(row["id"] as string, row as unknown as CheckpointHead);
-    });
-    this.#add(checkpointsOf, () => bound(origins, checkpointsOf), (row) => {
-      records.origins.push(row as unknown as OriginRecord);
-    });
-    this.#add(checkpointsOf, () => bound(links, checkpointsOf), (row) => {
-      records.links.push(row as unknown as CheckpointLink & { readonly threadId: string });
-    });
+    this.#add(
+      checkpointsOf,
+      () => bound(heads, checkpointsOf),
+      (row) => {
+        records.checkpoints.set(row["id"] as string, row as unknown as CheckpointHead);
+      },
+    );
+    this.#add(
+      checkpointsOf,
+      () => bound(origins, checkpointsOf),
+      (row) => {
+        records.origins.push(row as unknown as OriginRecord);
+      },
+    );
+    this.#add(
+      checkpointsOf,
+      () => bound(links, checkpointsOf),
+      (row) => {
+        records.links.push(row as unknown as CheckpointLink & { readonly threadId: string });
+      },
+    );
   }
 
   #claim({ agents, limit, peek }: ClaimWant): void {

@@ -1,6 +1,5 @@
 /** What was loaded for a batch: the unit of work reads from here and nowhere else. */
 
-import { isClaimable, keyId, memoId } from "@heddle/core/storage";
 import type {
   CheckpointHead,
   CheckpointLink,
@@ -16,6 +15,7 @@ import type {
   ThreadRecord,
   TombstoneRecord,
 } from "@heddle/core/storage";
+import { isClaimable, keyId, memoId } from "@heddle/core/storage";
 
 export class LoadedRecords implements RecordReader {
   readonly threads = new Map<string, ThreadRecord>();

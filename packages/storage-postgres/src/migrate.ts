@@ -5,14 +5,20 @@
  */
 
 import { HeddleError } from "@heddle/core/storage";
-import { appliedVersions, migrations, migrationStatements, migrationsTable, missingMigrations } from "@heddle/storage-sql";
 import type { Migration, PlannedStatement } from "@heddle/storage-sql";
+import {
+  appliedVersions,
+  migrationStatements,
+  migrations,
+  migrationsTable,
+  missingMigrations,
+} from "@heddle/storage-sql";
 import type { Clients } from "./clients.js";
 import { queryBuilderOf } from "./database.js";
 import { postgresDialect } from "./postgres-dialect.js";
 import { quoteText, type SchemaNames } from "./schema-names.js";
 import type { ClientSession } from "./session.js";
-import { Statements, type Row } from "./statement.js";
+import { type Row, Statements } from "./statement.js";
 import { sqlState } from "./storage-errors.js";
 
 /** ms; a rival's migration may take its time. */

@@ -1,5 +1,5 @@
-import { migrations, migrationStatements, migrationsTable } from "@heddle/storage-sql";
 import type { PlannedStatement } from "@heddle/storage-sql";
+import { migrationStatements, migrations, migrationsTable } from "@heddle/storage-sql";
 import { queryBuilderOf } from "./database.js";
 import { lockStatement } from "./migrate.js";
 import { checkSchema } from "./options.js";

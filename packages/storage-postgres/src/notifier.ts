@@ -4,7 +4,7 @@
  */
 
 import type { Clients } from "./clients.js";
-import { bound, type Bound, type Statement, type Statements } from "./statement.js";
+import { type Bound, bound, type Statement, type Statements } from "./statement.js";
 import { sqlState } from "./storage-errors.js";
 
 /** ms */

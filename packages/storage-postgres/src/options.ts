@@ -63,8 +63,10 @@ function isPool(value: unknown): value is PgPool {
 
 /** PostgreSQL cuts longer names off, so that two of them may be one. */
 export function checkSchema(schema: unknown): string {
-  const isName = typeof schema === "string" && schema !== "" && !schema.includes("\0") && Buffer.byteLength(schema) <= 63;
-  if (!isName || schema.startsWith("pg_")) throw invalid("schema", "a name of at most 63 bytes that does not begin with pg_");
+  const isName =
+    typeof schema === "string" && schema !== "" && !schema.includes("\0") && Buffer.byteLength(schema) <= 63;
+  if (!isName || schema.startsWith("pg_"))
+    throw invalid("schema", "a name of at most 63 bytes that does not begin with pg_");
   return schema;
 }
 

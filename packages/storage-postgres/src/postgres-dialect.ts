@@ -1,8 +1,8 @@
 /** What PostgreSQL does in its own way. */
 
 import type { MetadataColumn, QueryBuilder, SqlDialect } from "@heddle/storage-sql";
-import { PostgresAdapter, PostgresQueryCompiler, sql } from "kysely";
 import type { Compilable, Expression, SqlBool } from "kysely";
+import { PostgresAdapter, PostgresQueryCompiler, sql } from "kysely";
 
 /** The server's clock, epoch ms. Of the statement: one that waited for a lock before it is over does not count. */
 export const serverTime = "floor(extract(epoch from statement_timestamp()) * 1000)::bigint";

@@ -2,8 +2,17 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
+import type {
+  Clock,
+  Effect,
+  Intent,
+  IntentResult,
+  Storage,
+  StorageContext,
+  StorageTransaction,
+  WorkReader,
+} from "@heddle/core/storage";
 import { HeddleError } from "@heddle/core/storage";
-import type { Clock, Effect, Intent, IntentResult, Storage, StorageContext, StorageTransaction, WorkReader } from "@heddle/core/storage";
 import { toRun } from "@heddle/storage-sql";
 import { adopt } from "./adopt.js";
 import { checkServer } from "./check-server.js";
@@ -17,9 +26,9 @@ import type { PostgresHost, Scope } from "./host.js";
 import { Listener } from "./listener.js";
 import { migrate } from "./migrate.js";
 import { Notifier } from "./notifier.js";
-import { settingsOf, type PostgresSource, type Settings } from "./options.js";
-import { checkpointReader, eventReader, Reader, runReader, threadReader, type Read } from "./readers.js";
-import { runTransaction, type Body, type Outcome } from "./run-transaction.js";
+import { type PostgresSource, type Settings, settingsOf } from "./options.js";
+import { checkpointReader, eventReader, type Read, Reader, runReader, threadReader } from "./readers.js";
+import { type Body, type Outcome, runTransaction } from "./run-transaction.js";
 import { SchemaNames } from "./schema-names.js";
 import { isConnectionLoss, isStaleStatement, toStorageError } from "./storage-errors.js";
 
@@ -180,7 +189,10 @@ class Postgres implements PostgresStorage {
     };
   }
 
-  #feed({ clients, statements, names }: Database, createClient: () => ReturnType<NonNullable<ReturnType<typeof connect>["createClient"]>>) {
+  #feed(
+    { clients, statements, names }: Database,
+    createClient: () => ReturnType<NonNullable<ReturnType<typeof connect>["createClient"]>>,
+  ) {
     const sender = randomUUID();
     const { channel } = names;
     const notifier = new Notifier({ clients, statements, channel, sender });
@@ -240,4 +252,3 @@ async function prepareServer(clients: Clients, schema: string): Promise<void> {
 function timeOf(clock: Clock): number | null {
   return clock.isSystemClock === true ? null : Math.floor(clock.now());
 }
-

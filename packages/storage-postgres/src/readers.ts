@@ -1,8 +1,8 @@
 /** What an engine reads outside its writes: a round trip each. */
 
 import type { CheckpointChain, CheckpointReader, EventReader, RunReader, ThreadReader } from "@heddle/core/storage";
-import { checkpointChain, toEvent, toRun, toThread } from "@heddle/storage-sql";
 import type { RunRow, Template, ThreadRow } from "@heddle/storage-sql";
+import { checkpointChain, toEvent, toRun, toThread } from "@heddle/storage-sql";
 import type { CompiledQuery } from "kysely";
 import type { Database } from "./database.js";
 import type { Bound, Row } from "./statement.js";
@@ -69,7 +69,10 @@ export function checkpointReader(reader: Reader): CheckpointReader {
 export function eventReader(reader: Reader): EventReader {
   return {
     read: async (query) => {
-      const rows = await reader.all(({ events, eventsOfRun }) => (query.runId === undefined ? events : eventsOfRun), query);
+      const rows = await reader.all(
+        ({ events, eventsOfRun }) => (query.runId === undefined ? events : eventsOfRun),
+        query,
+      );
       return rows.map(toEvent);
     },
   };

@@ -1,10 +1,10 @@
 /** A transaction that spans awaits: the host's own statements and Heddle's intents, all or nothing. */
 
-import { HeddleError } from "@heddle/core/storage";
 import type { Effect, StorageTransaction } from "@heddle/core/storage";
+import { HeddleError } from "@heddle/core/storage";
 import { applyInTransaction } from "./apply-in-transaction.js";
 import type { Database } from "./database.js";
-import { hostOf, requireOpen, type PostgresHost, type Scope } from "./host.js";
+import { hostOf, type PostgresHost, requireOpen, type Scope } from "./host.js";
 import { serverTime } from "./postgres-dialect.js";
 import type { ClientSession } from "./session.js";
 import { CommitInDoubt, isConnectionLoss, sqlState, toStorageError } from "./storage-errors.js";
@@ -51,7 +51,9 @@ async function begin(database: Database, session: ClientSession) {
   session.isInTransaction = true;
   const answers = await session.run([
     ...statements,
-    database.statements.once(`select now()::text as started, coalesce($1::bigint, ${serverTime}) as now`, [database.now()]),
+    database.statements.once(`select now()::text as started, coalesce($1::bigint, ${serverTime}) as now`, [
+      database.now(),
+    ]),
   ]);
   const { started, now } = answers.at(-1)?.rows[0] ?? {};
   return { started: String(started), now: Number(now) };

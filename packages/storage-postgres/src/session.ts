@@ -1,7 +1,7 @@
 /** A connection that statements can be run on: a client of a pool, or somebody else's open transaction. */
 
 import type pg from "pg";
-import { Flight, type Answer } from "./flight.js";
+import { type Answer, Flight } from "./flight.js";
 import type { Bound, Row } from "./statement.js";
 import { driverError, isConnectionLoss } from "./storage-errors.js";
 
@@ -40,7 +40,9 @@ export class ClientSession implements Session {
 
   async run(statements: readonly Bound[]): Promise<readonly Answer[]> {
     try {
-      return takesFlights(this.client) ? await fly(this.client, statements) : await runOneByOne(this.client, statements);
+      return takesFlights(this.client)
+        ? await fly(this.client, statements)
+        : await runOneByOne(this.client, statements);
     } catch (error) {
       throw driverError(error);
     }
@@ -55,7 +57,10 @@ function fly(client: PgClient, statements: readonly Bound[]): Promise<readonly A
 
 /** Drivers that only look like pg's, and pg's own pipelining mode, take plain queries only. */
 function takesFlights(client: PgClient): boolean {
-  const { connection, pipeline } = client as { readonly connection?: { readonly parse?: unknown }; readonly pipeline?: unknown };
+  const { connection, pipeline } = client as {
+    readonly connection?: { readonly parse?: unknown };
+    readonly pipeline?: unknown;
+  };
   return typeof connection?.parse === "function" && pipeline !== true;
 }
 
@@ -72,5 +77,6 @@ async function runOneByOne(client: PgClient, statements: readonly Bound[]): Prom
 }
 
 const ownTypes = {
-  getTypeParser: (type: number) => ([20, 21, 23, 26, 700, 701, 1700].includes(type) ? Number : (value: string) => value),
+  getTypeParser: (type: number) =>
+    [20, 21, 23, 26, 700, 701, 1700].includes(type) ? Number : (value: string) => value,
 };

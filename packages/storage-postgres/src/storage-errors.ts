@@ -1,7 +1,7 @@
 /** PostgreSQL's errors as Heddle's, each with what to do about it. */
 
-import { HeddleError } from "@heddle/core/storage";
 import type { HeddleErrorCode } from "@heddle/core/storage";
+import { HeddleError } from "@heddle/core/storage";
 
 /** No connection of the pool became free in time. */
 export class PoolExhausted extends Error {
@@ -56,7 +56,9 @@ export function isConflict(error: unknown): boolean {
   const state = sqlState(error);
   // 22012: a predicated update matched fewer rows than it should, see write-statements.ts.
   if (state === "40001" || state === "40P01" || state === "22012") return true;
-  return state === "23505" && /heddle_(threads|memos)_/.test(String((error as { readonly constraint?: unknown }).constraint));
+  return (
+    state === "23505" && /heddle_(threads|memos)_/.test(String((error as { readonly constraint?: unknown }).constraint))
+  );
 }
 
 /** The server does not know the statement as it was prepared: a migration, or a pooler that gave us another connection. */
@@ -86,7 +88,10 @@ const faults: Readonly<Record<string, Fault>> = {
     code: "STORAGE_UNAVAILABLE",
     message: "PostgreSQL refused the login. Check user and password in the connection string, and pg_hba.conf.",
   },
-  "3D000": { code: "STORAGE_UNAVAILABLE", message: "There is no such database. Create it, or correct the connection string." },
+  "3D000": {
+    code: "STORAGE_UNAVAILABLE",
+    message: "There is no such database. Create it, or correct the connection string.",
+  },
   "40": busyWith("another transaction again and again"),
   "42501": {
     code: "STORAGE_READONLY",
@@ -98,11 +103,20 @@ const faults: Readonly<Record<string, Fault>> = {
   "42703": missing(),
   "3F000": missing(),
   "42P05": stale(),
-  "53100": { code: "STORAGE_FULL", message: "The disk of the PostgreSQL server is full. Nothing was written. Free some space." },
+  "53100": {
+    code: "STORAGE_FULL",
+    message: "The disk of the PostgreSQL server is full. Nothing was written. Free some space.",
+  },
   "53200": { code: "STORAGE_UNAVAILABLE", message: "The PostgreSQL server is out of memory." },
-  "53300": { code: "STORAGE_BUSY", message: "PostgreSQL has no connection left. Use fewer, or a pooler, or raise max_connections." },
+  "53300": {
+    code: "STORAGE_BUSY",
+    message: "PostgreSQL has no connection left. Use fewer, or a pooler, or raise max_connections.",
+  },
   "55P03": busyWith("somebody else who holds a row"),
-  "57014": { code: "STORAGE_BUSY", message: "The server cut the statement off: statement_timeout, or an administrator." },
+  "57014": {
+    code: "STORAGE_BUSY",
+    message: "The server cut the statement off: statement_timeout, or an administrator.",
+  },
   "57P": { code: "STORAGE_UNAVAILABLE", message: "The PostgreSQL server is stopping or starting." },
   "58": { code: "STORAGE_UNAVAILABLE", message: "The PostgreSQL server has trouble with its files. See its log." },
   XX001: { code: "STORAGE_CORRUPT", message: "PostgreSQL found damaged data. See its log; restore from a backup." },
@@ -112,7 +126,8 @@ const faults: Readonly<Record<string, Fault>> = {
 function stale(): Fault {
   return {
     code: "STORAGE_UNAVAILABLE",
-    message: "A prepared statement is not there any more, as behind a pooler that does not keep them: use prepare: false.",
+    message:
+      "A prepared statement is not there any more, as behind a pooler that does not keep them: use prepare: false.",
   };
 }
 

@@ -1,7 +1,7 @@
 /** What a batch of intents reads, put together from the needs of each. */
 
-import { keyId, memoId, needsOf } from "@heddle/core/storage";
 import type { Intent, KeyRef, MemoRef } from "@heddle/core/storage";
+import { keyId, memoId, needsOf } from "@heddle/core/storage";
 
 export interface Wants {
   readonly threads: readonly string[];

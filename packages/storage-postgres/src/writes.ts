@@ -1,7 +1,8 @@
 /** The changes of a unit of work as statements, in the order in which a transaction runs them. */
 
-import { keyId, storedPayload } from "@heddle/core/storage";
 import type { Change, Changes, KeyRecord, RunRecord, ThreadRecord } from "@heddle/core/storage";
+import { keyId, storedPayload } from "@heddle/core/storage";
+import type { Queries } from "@heddle/storage-sql";
 import {
   changingRunColumns,
   checkpointColumns,
@@ -14,10 +15,9 @@ import {
   threadColumns,
   tombstoneColumns,
 } from "@heddle/storage-sql";
-import type { Queries } from "@heddle/storage-sql";
 import { columnsOf } from "./columns.js";
 import type { LoadedRecords } from "./loaded-records.js";
-import { bound, type Bound, type Statement, type Statements } from "./statement.js";
+import { type Bound, bound, type Statement, type Statements } from "./statement.js";
 import { changingThreadColumns, type WriteStatements } from "./write-statements.js";
 
 export interface Writing {
@@ -27,7 +27,11 @@ export interface Writing {
 }
 
 /** @param loaded what the changes were decided on */
-export function writesOf({ writes: texts, queries, statements }: Writing, changes: Changes, loaded: LoadedRecords): Bound[] {
+export function writesOf(
+  { writes: texts, queries, statements }: Writing,
+  changes: Changes,
+  loaded: LoadedRecords,
+): Bound[] {
   const writes = [
     ...threadWrites(texts, changes.threads),
     ...runWrites(texts, changes.runs),
@@ -65,7 +69,11 @@ function runWrites(texts: WriteStatements, changes: Changes["runs"]): Bound[] {
   return [
     ...runUpdates(texts, releases),
     ...runUpdates(texts, promotions),
-    ...insertOf(texts.insertRuns, runColumns, changes.filter(isNew).map(({ after }) => after)),
+    ...insertOf(
+      texts.insertRuns,
+      runColumns,
+      changes.filter(isNew).map(({ after }) => after),
+    ),
   ];
 }
 

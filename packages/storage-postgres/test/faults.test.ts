@@ -1,14 +1,14 @@
 /** Whatever happens to the server or to a connection: a typed error or a new try, nothing lost, and the process lives. */
 
-import { HeddleError } from "@heddle/core";
 import type { HeddleErrorCode } from "@heddle/core";
+import { HeddleError } from "@heddle/core";
 import { acceptRun, checkInvariants, StorageDriver } from "@heddle/core/testing";
 import { postgresStorage } from "@heddle/storage-postgres";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { CountingProxy } from "./support/counting-proxy.js";
 import { echo, openStorage, startEngine, until } from "./support/fixture.js";
-import { freshSchema, freePort, useServer } from "./support/server.js";
+import { freePort, freshSchema, useServer } from "./support/server.js";
 
 const server = useServer({ isOwn: true });
 
@@ -59,7 +59,10 @@ test("a statement that the server cuts off is STORAGE_BUSY", async () => {
   onTestFinished(() => pool.end());
   const storage = await openStorage({ pool, schema, listen: false });
   await server().sql(`alter table ${schema}.heddle_events add check (pg_sleep(0.3) is not null)`);
-  const error = await refusal("STORAGE_BUSY", storage.transaction((tx) => tx.apply({ ...acceptRun(), claim: { worker: "w", lease: 1_000, agents: ["worker"] } })));
+  const error = await refusal(
+    "STORAGE_BUSY",
+    storage.transaction((tx) => tx.apply({ ...acceptRun(), claim: { worker: "w", lease: 1_000, agents: ["worker"] } })),
+  );
   expect(error.details).toEqual({ sqlState: "57014" });
 });
 
@@ -167,7 +170,10 @@ test("deadlocks with a host pass", async () => {
 
 test("the server crashes and comes back: every accepted run is settled, once", { timeout: 120_000 }, async () => {
   const options = { connectionString: server().url(), schema: freshSchema(), wait: 3_000 };
-  const workers = [await startEngine(options, { lease: 3_000, heartbeat: 1_000 }), await startEngine(options, { lease: 3_000, heartbeat: 1_000 })];
+  const workers = [
+    await startEngine(options, { lease: 3_000, heartbeat: 1_000 }),
+    await startEngine(options, { lease: 3_000, heartbeat: 1_000 }),
+  ];
   const client = await startEngine(options, { work: false });
   const accepted: string[] = [];
   let isOver = false;
@@ -202,4 +208,3 @@ test("the server crashes and comes back: every accepted run is settled, once", {
   await checkInvariants(client.storage);
   await until(() => workers.every(({ storage }) => storage.listening), 20_000);
 });
-

@@ -1,7 +1,7 @@
 /** From an empty database to Heddle's schema, with rivals, with few rights, with strangers in the way. */
 
-import { HeddleError } from "@heddle/core";
 import type { HeddleErrorCode } from "@heddle/core";
+import { HeddleError } from "@heddle/core";
 import { manualClock, StorageDriver } from "@heddle/core/testing";
 import { migrationSql, postgresStorage } from "@heddle/storage-postgres";
 import { migrations } from "@heddle/storage-sql";
@@ -33,8 +33,12 @@ async function createRole(): Promise<{ readonly user: string; readonly password:
 
 test("eight rivals at once: each step is made once", async () => {
   const schema = freshSchema();
-  await Promise.all(Array.from({ length: 8 }, () => openStorage({ connectionString: server().url(), schema, listen: false })));
-  const steps = await server().sql<{ version: number }>(`select version from ${schema}.heddle_migrations order by version`);
+  await Promise.all(
+    Array.from({ length: 8 }, () => openStorage({ connectionString: server().url(), schema, listen: false })),
+  );
+  const steps = await server().sql<{ version: number }>(
+    `select version from ${schema}.heddle_migrations order by version`,
+  );
   expect(steps.map(({ version }) => version)).toEqual(migrations.map(({ version }) => version));
 });
 
@@ -100,7 +104,10 @@ async function shapeOf(schema: string): Promise<unknown> {
       "where table_schema = $1 order by table_name, ordinal_position",
     [schema],
   );
-  const indexes = await server().sql("select replace(indexdef, schemaname || '.', '') as index from pg_indexes where schemaname = $1 order by indexname", [schema]);
+  const indexes = await server().sql(
+    "select replace(indexdef, schemaname || '.', '') as index from pg_indexes where schemaname = $1 order by indexname",
+    [schema],
+  );
   return { columns, indexes };
 }
 

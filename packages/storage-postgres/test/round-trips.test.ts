@@ -45,7 +45,10 @@ test("also without prepared statements", async () => {
 
 test("a turn of a thread that returns values costs four as well", async () => {
   const { proxy, url } = await startProxy();
-  const count = defineAgent({ name: "count", run: async ({ attempt }) => ({ output: attempt, values: { n: Math.random() } }) });
+  const count = defineAgent({
+    name: "count",
+    run: async ({ attempt }) => ({ output: attempt, values: { n: Math.random() } }),
+  });
   const options = { connectionString: url, schema: freshSchema(), listen: false };
   const { engine } = await startEngine(options, { poll: 60_000, agents: [count] });
   const thread = await engine.threads.create();
@@ -70,7 +73,9 @@ test("an idle engine asks every six seconds with notify, every second without", 
   expect(polled.proxy.roundTrips).toBeGreaterThanOrEqual(10);
 });
 
-test("five hundred runs at once on a pool of five: no connection is held while an agent runs", { timeout: 60_000 }, async () => {
+test("five hundred runs at once on a pool of five: no connection is held while an agent runs", {
+  timeout: 60_000,
+}, async () => {
   const pool = new pg.Pool({ connectionString: server().url(), max: 5, connectionTimeoutMillis: 5_000 });
   onTestFinished(() => pool.end());
   let running = 0;
@@ -104,4 +109,3 @@ test("a pool of one is enough", async () => {
   );
   expect(outputs).toHaveLength(50);
 });
-

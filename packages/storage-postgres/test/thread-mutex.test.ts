@@ -2,7 +2,7 @@
 
 import { HeddleError } from "@heddle/core";
 import type { Intent } from "@heddle/core/storage";
-import { acceptRun, checkInvariants, settleRun, StorageDriver } from "@heddle/core/testing";
+import { acceptRun, checkInvariants, StorageDriver, settleRun } from "@heddle/core/testing";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { echo, openStorage, startEngine, until } from "./support/fixture.js";
@@ -100,7 +100,8 @@ test("a thread that a host's transaction holds holds up no other", async () => {
   const begun = performance.now();
   for (let n = 0; n < 50; n++) {
     const thread = await engine.threads.create();
-    for (const run of await Promise.all([engine.runs.start(echo, { n }), thread.start(echo, { n })])) await run.result();
+    for (const run of await Promise.all([engine.runs.start(echo, { n }), thread.start(echo, { n })]))
+      await run.result();
   }
   expect(performance.now() - begun).toBeLessThan(3_000);
   expect(isAccepted).toBe(false);

@@ -1,7 +1,7 @@
 /** The host's own rows and starts of runs in one transaction: Heddle's, or one that the host began. */
 
 import { HeddleError } from "@heddle/core";
-import { StorageDriver, acceptRun } from "@heddle/core/testing";
+import { acceptRun, StorageDriver } from "@heddle/core/testing";
 import { type Generated, Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
@@ -174,7 +174,9 @@ test("what is no transaction is refused", async () => {
   const client = await pool.connect();
   onTestFinished(() => client.release());
   for (const tx of [db, pool, client, {}, 1]) {
-    await expect(engine.runs.start(echo, {}, { tx: tx as never })).rejects.toMatchObject({ code: "FOREIGN_TRANSACTION" });
+    await expect(engine.runs.start(echo, {}, { tx: tx as never })).rejects.toMatchObject({
+      code: "FOREIGN_TRANSACTION",
+    });
   }
   expect(await engine.runs.count({})).toBe(0);
 });

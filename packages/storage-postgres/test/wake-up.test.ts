@@ -34,8 +34,13 @@ test("work goes to whoever has the agent, and its result comes back, within mill
   expect(times.sort((a, b) => a - b)[10]).toBeLessThan(150);
 });
 
-test("a cancel from another process reaches the agent: at once with notify, within a poll without", { timeout: 60_000 }, async () => {
-  for (const [listen, limit] of [[true, 500], [false, 1_500]] as const) {
+test("a cancel from another process reaches the agent: at once with notify, within a poll without", {
+  timeout: 60_000,
+}, async () => {
+  for (const [listen, limit] of [
+    [true, 500],
+    [false, 1_500],
+  ] as const) {
     const options = { connectionString: server().url(), schema: freshSchema(), listen };
     const aborts: number[] = [];
     const patient = patientAgent(() => aborts.push(performance.now()));
@@ -59,7 +64,9 @@ test("a listener that loses its connection listens again, and hears what it miss
   const client = await startEngine(options, { work: false });
   const worker = await startEngine(options);
   await until(() => client.storage.listening && worker.storage.listening);
-  await server().sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'heddle listener'");
+  await server().sql(
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'heddle listener'",
+  );
   await until(() => !worker.storage.listening);
   const run = await client.engine.runs.start(echo, { n: 1 });
   expect(await run.result()).toEqual({ n: 1 });

@@ -80,9 +80,10 @@ describe("a damaged database", () => {
     const [bad, good] = [await driver.start(), await driver.start()];
     await driver.storage.transaction(async ({ host }) => {
       const { database } = host as { database: { prepare(sql: string): { run(...values: unknown[]): unknown } } };
-      database.prepare("update heddle_runs set policy = '{' where id = ?").run(bad.id);
+      const canceled = "cancel_requested_at = 1, grace_until = 1, cancel_reason = '{'";
+      database.prepare(`update heddle_runs set ${canceled} where id = ?`).run(bad.id);
     });
-    const answers = await Promise.allSettled([driver.cancel(bad), driver.cancel(good)]);
+    const answers = await Promise.allSettled([driver.settle(bad), driver.settle(good)]);
     expect(answers.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
   });
 });

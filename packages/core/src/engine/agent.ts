@@ -5,12 +5,12 @@ import { HeddleError } from "../errors.js";
 import type { Json, JsonObject } from "../model/json.js";
 import type { Remove } from "../model/reconcile.js";
 import type { RetryPolicy } from "../model/run.js";
-import type { Executor } from "../ports/executor.js";
 import type { SettledRun } from "../model/run-view.js";
+import type { Executor } from "../ports/executor.js";
 import { isId } from "./check-input.js";
 import type { Emit, SendDelta } from "./frames.js";
-import { checkTimeLimits, invalidArgument, requireOneOf } from "./settings.js";
 import type { Transaction } from "./host-transaction.js";
+import { checkTimeLimits, invalidArgument, requireOneOf } from "./settings.js";
 
 /** Without a schema: any JSON. */
 export type AnyJson = z.ZodType<Json, unknown>;
@@ -137,9 +137,7 @@ export function defineAgent<
   Values extends z.ZodType = AnyValues,
   Output extends z.ZodType = AnyJson,
   Config extends z.ZodType = AnyJson,
->(
-  definition: AgentDefinition<Input, Values, Output, Config>,
-): AgentDefinition<Input, Values, Output, Config> {
+>(definition: AgentDefinition<Input, Values, Output, Config>): AgentDefinition<Input, Values, Output, Config> {
   checkDefinition(definition);
   return definition;
 }

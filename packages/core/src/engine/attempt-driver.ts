@@ -13,12 +13,12 @@
  */
 
 import { HeddleError } from "../errors.js";
-import { streamOf } from "../model/event.js";
 import type { DeltaFrame } from "../model/event.js";
+import { streamOf } from "../model/event.js";
 import type { AttemptRef, NewCheckpoint, NewEvent, Outcome, RecordProgress } from "../model/intents/intent.js";
-import { byteLength, copyJson, parseJson } from "../model/json.js";
-import type { Json, JsonObject } from "../model/json.js";
 import { whyFutile } from "../model/intents/tend-run.js";
+import type { Json, JsonObject } from "../model/json.js";
+import { byteLength, copyJson, parseJson } from "../model/json.js";
 import { backoff, mayRetry } from "../model/retry.js";
 import type { RunError, RunPolicy, RunRecord } from "../model/run.js";
 import { storedPolicy } from "../model/run.js";
@@ -26,12 +26,12 @@ import { storedReason } from "../model/run-view.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Attempt, AttemptResult, AttemptSession } from "../ports/executor.js";
 import { Outbox } from "../runtime/outbox.js";
-import { checkId } from "./check-input.js";
-import { AttemptValues } from "./attempt-values.js";
 import type { ChangedValues } from "./attempt-values.js";
+import { AttemptValues } from "./attempt-values.js";
+import { checkId } from "./check-input.js";
 import type { Core, RegisteredAgent } from "./core.js";
-import { runErrorOf } from "./run-error.js";
 import { persist } from "./persist.js";
+import { runErrorOf } from "./run-error.js";
 import { settleWithHook } from "./settle-with-hook.js";
 
 /** Why the signal aborted. */
@@ -98,6 +98,8 @@ export class AttemptDriver {
     this.#finished = this.#end(await code.ended);
     await this.#finished;
     await code.returned;
+    // Whoever still knows the driver shall not keep a large tree alive.
+    this.#values = undefined;
   }
 
   /** Resolves when nothing of this attempt can write any more. */
@@ -223,9 +225,11 @@ export class AttemptDriver {
       lineageId: run.lineageId,
       agent: definition,
       attempt: run.attempt,
-      input: definition.input === undefined ? inputJson : parseWith(definition.input, inputJson, "INVALID_INPUT", "input"),
+      input:
+        definition.input === undefined ? inputJson : parseWith(definition.input, inputJson, "INVALID_INPUT", "input"),
       inputJson,
-      config: definition.config === undefined ? config : parseWith(definition.config, config, "INVALID_CONFIG", "config"),
+      config:
+        definition.config === undefined ? config : parseWith(definition.config, config, "INVALID_CONFIG", "config"),
       metadata: parseJson(run.metadata, "metadata") as JsonObject,
       values: this.#values.visible,
       signal: this.#abort.signal,
@@ -373,7 +377,8 @@ export class AttemptDriver {
       throw new HeddleError("INVALID_OUTPUT", "The agent must return an object { output, values } or nothing.");
     }
     const { output: schema } = this.#agent.definition;
-    const given = schema === undefined ? (result.output ?? null) : parseWith(schema, result.output, "INVALID_OUTPUT", "output");
+    const given =
+      schema === undefined ? (result.output ?? null) : parseWith(schema, result.output, "INVALID_OUTPUT", "output");
     const output = JSON.stringify(copyJson(given ?? null, "output"));
     requireSize("output", output, this.#core.settings.limits.output);
     if (result.values === undefined) return { type: "succeeded", output, changed: undefined };
@@ -391,7 +396,8 @@ export class AttemptDriver {
   ): Promise<void> {
     const checkpoint = this.#checkpointOf(changed);
     const settled = await this.#settle({ status: "succeeded", output }, events, checkpoint);
-    if (settled.status === "succeeded" && changed !== undefined && checkpoint !== undefined) this.#values?.adopt(changed);
+    if (settled.status === "succeeded" && changed !== undefined && checkpoint !== undefined)
+      this.#values?.adopt(changed);
   }
 
   /** A stateless run writes a checkpoint only where something changed. */
@@ -419,7 +425,12 @@ export class AttemptDriver {
     return settleWithHook(this.#core, this.#agent.definition, full);
   }
 
-  async #release(why: "retry" | "shutdown", events: readonly NewEvent[], delay: number, error?: RunError): Promise<void> {
+  async #release(
+    why: "retry" | "shutdown",
+    events: readonly NewEvent[],
+    delay: number,
+    error?: RunError,
+  ): Promise<void> {
     const finalCheckpointId = this.#core.random.id("chk");
     const intent = { kind: "release_run", attempt: this.#ref, why, events, delay, finalCheckpointId } as const;
     const full = error === undefined ? intent : { ...intent, error };

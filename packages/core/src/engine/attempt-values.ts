@@ -11,8 +11,8 @@ import type { JsonObject } from "../model/json.js";
 import { reconcile } from "../model/reconcile.js";
 import type { RunRecord } from "../model/run.js";
 import type { ValuesSchema } from "../model/values-schema.js";
-import { encodeCheckpoint } from "../runtime/values-cache.js";
 import type { StoredValues, ValuesCache } from "../runtime/values-cache.js";
+import { encodeCheckpoint } from "../runtime/values-cache.js";
 import type { RegisteredAgent } from "./core.js";
 
 export interface ChangedValues {
@@ -27,7 +27,13 @@ export class AttemptValues {
   readonly #line: string;
   #stored: StoredValues;
 
-  private constructor(cache: ValuesCache, agent: RegisteredAgent, maxBytes: number, line: string, stored: StoredValues) {
+  private constructor(
+    cache: ValuesCache,
+    agent: RegisteredAgent,
+    maxBytes: number,
+    line: string,
+    stored: StoredValues,
+  ) {
     this.#cache = cache;
     this.#agent = agent;
     this.#maxBytes = maxBytes;
@@ -96,7 +102,8 @@ function validateDifference(schema: ValuesSchema, valid: JsonObject, tree: JsonO
 function rememberValid(schema: ValuesSchema, tree: JsonObject, line: string): void {
   const lines = validTrees.get(schema) ?? new Map<string, JsonObject>();
   validTrees.set(schema, lines);
-  lines.delete(line);
+  // For the order alone, so only where something may have to go: what a Map dropped lives on in its old tables for a while.
+  if (lines.size > rememberedLines / 2) lines.delete(line);
   lines.set(line, tree);
   if (lines.size <= rememberedLines) return;
   for (const oldest of lines.keys()) {

@@ -1,11 +1,11 @@
 /** Checks of what a caller passes in, before anything is asked of the storage. Each error names the field. */
 
 import { HeddleError } from "../errors.js";
-import { byteLength, copyJson } from "../model/json.js";
 import type { Json, JsonObject } from "../model/json.js";
+import { byteLength, copyJson } from "../model/json.js";
 import type { MetadataFilter } from "../ports/storage.js";
-import { invalidArgument, requireDuration, requireOneOf } from "./settings.js";
 import type { Limits } from "./settings.js";
+import { invalidArgument, requireDuration, requireOneOf } from "./settings.js";
 
 /** @throws HeddleError INVALID_ID */
 export function checkId(what: string, id: unknown, limits: Limits): string {
@@ -72,7 +72,8 @@ export function checkBoolean(field: string, value: unknown): boolean {
 
 /** Those that can be anybody's. @throws HeddleError INVALID_ARGUMENT unless `ids` is a list of texts */
 export function checkIds(ids: unknown): readonly string[] {
-  if (!Array.isArray(ids) || ids.some((id) => typeof id !== "string")) throw invalidArgument("ids", ids, "a list of ids");
+  if (!Array.isArray(ids) || ids.some((id) => typeof id !== "string"))
+    throw invalidArgument("ids", ids, "a list of ids");
   return (ids as readonly string[]).filter(isId);
 }
 

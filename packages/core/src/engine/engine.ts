@@ -13,24 +13,24 @@ import type { Random } from "../ports/random.js";
 import type { Storage } from "../ports/storage.js";
 import { Committer } from "../runtime/committer.js";
 import { FrameHub } from "../runtime/frame-hub.js";
-import { Lifecycle, lifecycleTypes } from "../runtime/lifecycle.js";
 import type { LifecycleListener, LifecycleType } from "../runtime/lifecycle.js";
+import { Lifecycle, lifecycleTypes } from "../runtime/lifecycle.js";
 import { RunTracker } from "../runtime/run-tracker.js";
 import { systemClock } from "../runtime/system-clock.js";
 import { systemRandom } from "../runtime/system-random.js";
 import { ValuesCache } from "../runtime/values-cache.js";
-import { checkDefinition } from "./agent.js";
 import type { Agent } from "./agent.js";
+import { checkDefinition } from "./agent.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { Dispatcher } from "./dispatcher.js";
+import type { Transaction } from "./host-transaction.js";
 import { Runs } from "./runs.js";
-import { invalidArgument, requireOneOf, resolveSettings } from "./settings.js";
 import type { EngineSettings, SettingsInput } from "./settings.js";
+import { invalidArgument, requireOneOf, resolveSettings } from "./settings.js";
 import { policyOf } from "./start-run.js";
 import { Teller } from "./tell.js";
 import { Threads } from "./threads.js";
 import { refuseInTransaction, runTransaction } from "./transaction.js";
-import type { Transaction } from "./host-transaction.js";
 import { Watchman } from "./watchman.js";
 
 export interface EngineOptions<Host = unknown> extends SettingsInput {
@@ -274,17 +274,29 @@ export class Engine<Host = unknown> implements AsyncDisposable {
 }
 
 function engineClosed(): HeddleError {
-  return new HeddleError("ENGINE_CLOSED", "The engine is closed. Its unfinished runs go on when an engine starts again.");
+  return new HeddleError(
+    "ENGINE_CLOSED",
+    "The engine is closed. Its unfinished runs go on when an engine starts again.",
+  );
 }
 
 function settingsOf<Host>(options: EngineOptions<Host>): SettingsInput {
-  const { storage: _storage, agents: _agents, executor: _executor, work: _work, clock: _clock, random: _random, ...settings } = options;
+  const {
+    storage: _storage,
+    agents: _agents,
+    executor: _executor,
+    work: _work,
+    clock: _clock,
+    random: _random,
+    ...settings
+  } = options;
   return settings;
 }
 
 function registerAgents<Host>(
   options: EngineOptions<Host> & { readonly executor: Executor },
-  settings: EngineSettings): Map<string, RegisteredAgent> {
+  settings: EngineSettings,
+): Map<string, RegisteredAgent> {
   const agents = new Map<string, RegisteredAgent>();
   if (!Array.isArray(options.agents ?? [])) throw invalidArgument("agents", options.agents, "a list of agents");
   for (const definition of options.agents ?? []) {

@@ -1,16 +1,16 @@
 /** Opening streams: where a reader starts, and what ends it. */
 
 import { HeddleError } from "../errors.js";
-import { isTerminalEvent, streamOf, threadStream } from "../model/event.js";
 import type { RunFrame, SnapshotFrame, ThreadFrame } from "../model/event.js";
+import { isTerminalEvent, streamOf, threadStream } from "../model/event.js";
 import type { RunRecord } from "../model/run.js";
-import { Subscription } from "../runtime/subscription.js";
 import type { StreamFrame, SubscriptionOptions } from "../runtime/subscription.js";
-import { checkReaderOptions } from "./check-input.js";
-import { runGone, runNotFound, threadNotFound } from "./not-found.js";
+import { Subscription } from "../runtime/subscription.js";
 import { cancelOnDisconnect } from "./cancel-on-disconnect.js";
+import { checkReaderOptions } from "./check-input.js";
 import type { Core } from "./core.js";
 import { loadHead } from "./load-head.js";
+import { runGone, runNotFound, threadNotFound } from "./not-found.js";
 
 export interface StreamOptions {
   /** Replay from behind this number. */
@@ -22,7 +22,11 @@ export interface StreamOptions {
 }
 
 /** A run's frames, from its first event to its terminal one. */
-export async function* runFrames(core: Core, runId: string, options: StreamOptions = {}): AsyncGenerator<RunFrame, void, undefined> {
+export async function* runFrames(
+  core: Core,
+  runId: string,
+  options: StreamOptions = {},
+): AsyncGenerator<RunFrame, void, undefined> {
   core.requireOpen();
   checkReaderOptions(options);
   const run = await requireRun(core, runId);
@@ -62,7 +66,11 @@ async function startOfRun(core: Core, run: RunRecord, after: number | undefined)
 }
 
 /** A thread's frames: a snapshot first, or from a cursor; until the thread is deleted. */
-export async function* threadFrames(core: Core, threadId: string, options: StreamOptions = {}): AsyncGenerator<ThreadFrame, void, undefined> {
+export async function* threadFrames(
+  core: Core,
+  threadId: string,
+  options: StreamOptions = {},
+): AsyncGenerator<ThreadFrame, void, undefined> {
   core.requireOpen();
   checkReaderOptions(options);
   const stream = threadStream(threadId);
@@ -107,7 +115,8 @@ async function checkCursor(
   const thread = threadId === null ? undefined : await core.storage.threads.get(threadId);
   if (threadId !== null && thread === undefined) throw threadNotFound(threadId);
   const last = thread?.lastSeq ?? run?.lastSeq ?? 0;
-  if (after > last) throw cursorExpired(`The stream has no event ${after}: its newest is ${last}.`, { stream, after, last });
+  if (after > last)
+    throw cursorExpired(`The stream has no event ${after}: its newest is ${last}.`, { stream, after, last });
   // 0 is no event's number: it asks for all that is kept.
   if (after === 0 || after === last) return after;
   const [oldest] = await core.storage.events.read({ stream, after: 0, limit: 1 });
@@ -120,14 +129,20 @@ function cursorExpired(message: string, details: Readonly<Record<string, unknown
   return new HeddleError("CURSOR_EXPIRED", message, { details });
 }
 
-function subscribe(core: Core, options: Omit<SubscriptionOptions, "bufferedDeltas">): { readonly sink: Subscription; undo(): void } {
+function subscribe(
+  core: Core,
+  options: Omit<SubscriptionOptions, "bufferedDeltas">,
+): { readonly sink: Subscription; undo(): void } {
   const { bufferedDeltas } = core.settings.limits;
   const sink = new Subscription(core.storage.events, { ...options, bufferedDeltas });
   return { sink, undo: core.hub.subscribe(options.stream, sink) };
 }
 
 /** The subscription's frames; the signal ends it at once, also while nothing comes. */
-async function* endedBy(sink: Subscription, signal: AbortSignal | undefined): AsyncGenerator<StreamFrame, void, undefined> {
+async function* endedBy(
+  sink: Subscription,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StreamFrame, void, undefined> {
   if (signal?.aborted) return;
   const end = (): void => sink.end();
   signal?.addEventListener("abort", end, { once: true });

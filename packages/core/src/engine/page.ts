@@ -43,9 +43,13 @@ export function pageQuery<SortKey extends string>(
 export function checkLimit(limit: unknown, standard: number, most: number): number {
   if (limit === undefined) return standard;
   if (Number.isInteger(limit) && (limit as number) >= 1) return Math.min(limit as number, most);
-  throw new HeddleError("INVALID_ARGUMENT", `"limit" is ${String(limit)}, but must be a whole number from 1 to ${most}.`, {
-    details: { field: "limit", value: limit },
-  });
+  throw new HeddleError(
+    "INVALID_ARGUMENT",
+    `"limit" is ${String(limit)}, but must be a whole number from 1 to ${most}.`,
+    {
+      details: { field: "limit", value: limit },
+    },
+  );
 }
 
 /** One row more than asked for tells whether there is a next page. */
@@ -72,7 +76,8 @@ function writeCursor(
 function readCursor(cursor: unknown, sortBy: string, order: string): { readonly value: number; readonly id: string } {
   try {
     const [by, direction, value, id] = JSON.parse(Buffer.from(String(cursor), "base64url").toString()) as unknown[];
-    if (by === sortBy && direction === order && typeof value === "number" && typeof id === "string") return { value, id };
+    if (by === sortBy && direction === order && typeof value === "number" && typeof id === "string")
+      return { value, id };
   } catch {
     // Falls through to the one answer for every cursor that is not ours.
   }

@@ -4,8 +4,8 @@
  * when its leases have run out.
  */
 
-import { HeddleError } from "../errors.js";
 import type { HeddleErrorCode } from "../errors.js";
+import { HeddleError } from "../errors.js";
 import type { Core } from "./core.js";
 
 const passing: ReadonlySet<HeddleErrorCode> = new Set(["STORAGE_BUSY", "STORAGE_FULL", "STORAGE_UNAVAILABLE"]);

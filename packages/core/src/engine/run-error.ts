@@ -1,8 +1,8 @@
 /** What an agent threw, as plain data that can be stored. */
 
 import { HeddleError } from "../errors.js";
-import { copyJson } from "../model/json.js";
 import type { JsonObject } from "../model/json.js";
+import { copyJson } from "../model/json.js";
 import type { RunError } from "../model/run.js";
 
 const longestMessage = 10_000;

@@ -3,19 +3,19 @@
 import type { z } from "zod";
 import { HeddleError } from "../errors.js";
 import type { RunFrame } from "../model/event.js";
-import { parseJson } from "../model/json.js";
 import type { JsonObject } from "../model/json.js";
-import { isSettled } from "../model/run.js";
+import { parseJson } from "../model/json.js";
 import type { CancelReason, RunError, RunRecord } from "../model/run.js";
-import { storedError, storedReason, viewRun } from "../model/run-view.js";
+import { isSettled } from "../model/run.js";
 import type { Run } from "../model/run-view.js";
+import { storedError, storedReason, viewRun } from "../model/run-view.js";
 import type { AgentLike } from "./agent.js";
-import { checkCancelOptions, checkReaderOptions } from "./check-input.js";
 import { cancelOnDisconnect } from "./cancel-on-disconnect.js";
+import { checkCancelOptions, checkReaderOptions } from "./check-input.js";
 import type { Core } from "./core.js";
 import { runGone, runNotFound } from "./not-found.js";
-import { runFrames } from "./open-stream.js";
 import type { StreamOptions } from "./open-stream.js";
+import { runFrames } from "./open-stream.js";
 
 /** How a run ended. */
 export type RunOutcome<Output = unknown> =
@@ -47,7 +47,8 @@ export interface CancelResult {
   readonly stopped?: true | "abandoned";
 }
 
-export type OutputOf<Of extends AgentLike> = Of extends AgentLike<z.ZodType, z.ZodType, infer Output> ? z.output<Output> : unknown;
+export type OutputOf<Of extends AgentLike> =
+  Of extends AgentLike<z.ZodType, z.ZodType, infer Output> ? z.output<Output> : unknown;
 
 export class RunHandle<Output = unknown> {
   readonly id: string;
@@ -65,7 +66,7 @@ export class RunHandle<Output = unknown> {
     this.agent = run.agent;
     this.#core = core;
     if (isSettled(run.status)) this.#settled = run;
-    else if (settled !== undefined) this.#listenTo(settled);
+    else if (settled !== undefined) void this.#listenTo(settled);
   }
 
   /**
@@ -153,7 +154,9 @@ export class RunHandle<Output = unknown> {
         reject(signal.reason);
       };
       signal.addEventListener("abort", left, { once: true });
-      this.#whenSettled().then(resolve, reject).finally(() => signal.removeEventListener("abort", left));
+      this.#whenSettled()
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener("abort", left));
     });
   }
 

@@ -120,7 +120,10 @@ function checkSettings(settings: EngineSettings): Partial<EngineSettings> {
   requireOneOf("whenBusy", settings.whenBusy, ["reject", "enqueue"]);
   for (const [name, value] of Object.entries(settings.limits)) requireNumber(`limits.${name}`, value, 1);
   const checked = Object.fromEntries(
-    Object.entries(durations).map(([name, least]) => [name, requireDuration(name, settings[name as keyof typeof durations], least)]),
+    Object.entries(durations).map(([name, least]) => [
+      name,
+      requireDuration(name, settings[name as keyof typeof durations], least),
+    ]),
   );
   if (settings.lease < 3 * settings.heartbeat) {
     throw invalidArgument("lease", settings.lease, `at least three heartbeats (${3 * settings.heartbeat} ms)`);

@@ -3,8 +3,8 @@
 import { HeddleError } from "../errors.js";
 import type { SettleRun } from "../model/intents/intent.js";
 import type { RunRecord } from "../model/run.js";
-import { viewRun } from "../model/run-view.js";
 import type { SettledRun } from "../model/run-view.js";
+import { viewRun } from "../model/run-view.js";
 import type { Agent } from "./agent.js";
 import type { Core } from "./core.js";
 import { persist } from "./persist.js";

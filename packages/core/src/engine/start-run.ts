@@ -3,16 +3,16 @@
 import { createHash } from "node:crypto";
 import { HeddleError } from "../errors.js";
 import type { AcceptRun, NewRun } from "../model/intents/intent.js";
-import { canonicalJson } from "../model/json.js";
 import type { Json } from "../model/json.js";
+import { canonicalJson } from "../model/json.js";
 import type { RetryPolicy, RunPolicy } from "../model/run.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Agent } from "./agent.js";
 import { checkId, checkJson, checkMetadata, requireOptions } from "./check-input.js";
 import type { Core, RegisteredAgent } from "./core.js";
-import { checkRetry, checkTimeLimits, defined, requireDuration, requireOneOf } from "./settings.js";
-import type { EngineSettings } from "./settings.js";
 import type { AnyTransaction } from "./host-transaction.js";
+import type { EngineSettings } from "./settings.js";
+import { checkRetry, checkTimeLimits, defined, requireDuration, requireOneOf } from "./settings.js";
 
 export interface StartOptions<Config = unknown> {
   /** For the agent's `config` schema. */
@@ -72,7 +72,8 @@ export function acceptIntent(
   const intent: AcceptRun = {
     kind: "accept_run",
     run,
-    whenBusy: oneOf("whenBusy", options.whenBusy, ["reject", "enqueue"]) ?? registered.definition.whenBusy ?? settings.whenBusy,
+    whenBusy:
+      oneOf("whenBusy", options.whenBusy, ["reject", "enqueue"]) ?? registered.definition.whenBusy ?? settings.whenBusy,
     createThread: oneOf("ifNotExists", options.ifNotExists, ["reject", "create"]) === "create",
     queueBound: settings.queueBound,
   };
@@ -163,7 +164,8 @@ export function policyOf(settings: EngineSettings, agent: Agent, options: AnySta
     attemptTimeout: firstGiven(options.attemptTimeout, agent.attemptTimeout, settings.attemptTimeout),
   });
   const onCompletion =
-    oneOf("onCompletion", firstGiven(options.onCompletion, agent.onCompletion), ["keep", "delete"]) ?? settings.retention.statelessRuns;
+    oneOf("onCompletion", firstGiven(options.onCompletion, agent.onCompletion), ["keep", "delete"]) ??
+    settings.retention.statelessRuns;
   return {
     retry,
     cancelGrace: settings.cancelGrace,
@@ -174,7 +176,11 @@ export function policyOf(settings: EngineSettings, agent: Agent, options: AnySta
 
 function idempotency(core: Core, run: NewRun, key: string): NonNullable<AcceptRun["idempotency"]> {
   const { limits, retention } = core.settings;
-  const content: Json = [run.agent, JSON.parse(run.input) as Json, run.config === null ? null : (JSON.parse(run.config) as Json)];
+  const content: Json = [
+    run.agent,
+    JSON.parse(run.input) as Json,
+    run.config === null ? null : (JSON.parse(run.config) as Json),
+  ];
   const fingerprint = createHash("sha256").update(canonicalJson(content)).digest("base64url");
   return { key: checkId("idempotency key", key, limits), fingerprint, keep: retention.keys };
 }

@@ -2,11 +2,11 @@
 
 import { streamOf, threadStream } from "../model/event.js";
 import type { Effect } from "../model/intents/intent.js";
-import { isSettled } from "../model/run.js";
 import type { RunRecord } from "../model/run.js";
+import { isSettled } from "../model/run.js";
 import { viewRun } from "../model/run-view.js";
-import { viewThread } from "../model/thread-view.js";
 import type { ThreadRecord } from "../model/thread.js";
+import { viewThread } from "../model/thread-view.js";
 import type { LifecycleEvents } from "../runtime/lifecycle.js";
 import type { Core } from "./core.js";
 import type { Dispatcher } from "./dispatcher.js";
@@ -70,7 +70,8 @@ export class Teller {
 
   /** Wake when this run's time comes. Leases are the heartbeat's, or another worker's, business. */
   #expect(run: RunRecord): void {
-    if (run.status === "pending" && (run.active || run.queuePosition === null)) this.#watchman.expectLater(run.availableAt);
+    if (run.status === "pending" && (run.active || run.queuePosition === null))
+      this.#watchman.expectLater(run.availableAt);
     if (run.status === "running" && run.graceUntil !== null) this.#watchman.expect(run.graceUntil);
     if (run.deadlineAt !== null) this.#watchman.expect(run.deadlineAt);
   }
@@ -111,4 +112,3 @@ function lifecycleTypeOf(run: RunRecord): Extract<keyof LifecycleEvents, `run_${
 }
 
 type RunEvents = Omit<LifecycleEvents, "run_deleted">;
-

@@ -4,24 +4,31 @@ import type { z } from "zod";
 import type { CheckpointHead } from "../model/checkpoint.js";
 import type { ThreadFrame } from "../model/event.js";
 import type { JsonObject } from "../model/json.js";
-import { viewThread } from "../model/thread-view.js";
-import type { Thread } from "../model/thread-view.js";
-import { viewRun } from "../model/run-view.js";
 import type { Run } from "../model/run-view.js";
+import { viewRun } from "../model/run-view.js";
 import type { ThreadRecord } from "../model/thread.js";
+import type { Thread } from "../model/thread-view.js";
+import { viewThread } from "../model/thread-view.js";
 import { checkpointNotFound } from "../runtime/values-cache.js";
 import type { AgentLike } from "./agent.js";
-import { checkBoolean, checkId, checkMetadata, checkMetadataPatch, checkTitle, isId, requireOptions } from "./check-input.js";
+import {
+  checkBoolean,
+  checkId,
+  checkMetadata,
+  checkMetadataPatch,
+  checkTitle,
+  isId,
+  requireOptions,
+} from "./check-input.js";
 import type { Core } from "./core.js";
 import { loadHead } from "./load-head.js";
 import { threadNotFound } from "./not-found.js";
-import { threadFrames } from "./open-stream.js";
 import type { StreamOptions } from "./open-stream.js";
+import { threadFrames } from "./open-stream.js";
 import { checkLimit } from "./page.js";
-import { RunHandle } from "./run-handle.js";
-import type { OutputOf } from "./run-handle.js";
-import { startRun } from "./runs.js";
+import type { OutputOf, RunHandle } from "./run-handle.js";
 import type { ConfigOf, InputOf } from "./runs.js";
+import { startRun } from "./runs.js";
 import type { ThreadStartOptions } from "./start-run.js";
 
 export interface ThreadUpdate {
@@ -224,7 +231,8 @@ async function isAncestor(
   return false;
 }
 
-export type ValuesOf<Of extends AgentLike> = Of extends AgentLike<z.ZodType, infer Values> ? z.output<Values> : JsonObject;
+export type ValuesOf<Of extends AgentLike> =
+  Of extends AgentLike<z.ZodType, infer Values> ? z.output<Values> : JsonObject;
 
 function viewCheckpoint(checkpoint: CheckpointHead): Checkpoint {
   return {

@@ -4,8 +4,8 @@ import type { NewCheckpoint } from "../model/intents/intent.js";
 import { reconcile } from "../model/reconcile.js";
 import type { ThreadStatus } from "../model/thread.js";
 import { threadStatuses } from "../model/thread.js";
-import { viewThread } from "../model/thread-view.js";
 import type { Thread } from "../model/thread-view.js";
+import { viewThread } from "../model/thread-view.js";
 import { valuesSchema } from "../model/values-schema.js";
 import type { ThreadFilter } from "../ports/storage.js";
 import { encodeCheckpoint, noValues } from "../runtime/values-cache.js";
@@ -20,14 +20,14 @@ import {
   requireOptions,
 } from "./check-input.js";
 import type { Core } from "./core.js";
+import type { AnyTransaction } from "./host-transaction.js";
 import { threadNotFound } from "./not-found.js";
-import { pageQuery, readPage } from "./page.js";
 import type { PageOf, PageOptions } from "./page.js";
+import { pageQuery, readPage } from "./page.js";
 import { invalidArgument } from "./settings.js";
 import { oneOf } from "./start-run.js";
 import { ThreadHandle } from "./thread-handle.js";
 import { applyIn } from "./transaction.js";
-import type { AnyTransaction } from "./host-transaction.js";
 
 export interface ThreadOptions {
   readonly title?: string | null;
@@ -141,7 +141,8 @@ export class Threads {
 function threadFilter(filter: ThreadsFilter): ThreadFilter {
   const metadata = checkMetadataFilter(filter.metadata);
   const { archived = false } = filter;
-  if (typeof archived !== "boolean" && archived !== "any") throw invalidArgument("archived", archived, 'true, false or "any"');
+  if (typeof archived !== "boolean" && archived !== "any")
+    throw invalidArgument("archived", archived, 'true, false or "any"');
   checkText("agent", filter.agent);
   return {
     ...(filter.ids === undefined ? {} : { ids: checkIds(filter.ids) }),

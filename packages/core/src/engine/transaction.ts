@@ -2,12 +2,12 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { HeddleError } from "../errors.js";
-import type { AcceptRun, Accepted, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
+import type { Accepted, AcceptRun, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
 import type { StorageTransaction } from "../ports/storage.js";
 import { isUnknownOutcome } from "../runtime/committer.js";
 import type { Core } from "./core.js";
-import { transactionState } from "./host-transaction.js";
 import type { AnyTransaction, Transaction } from "./host-transaction.js";
+import { transactionState } from "./host-transaction.js";
 
 /** What hides in a `Transaction`. */
 interface State {

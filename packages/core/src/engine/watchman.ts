@@ -3,8 +3,8 @@
  * Polling alone is correct; hints and timers only make it fast.
  */
 
-import type { DueWork } from "../ports/storage.js";
 import { threadStream } from "../model/event.js";
+import type { DueWork } from "../ports/storage.js";
 import type { Core } from "./core.js";
 import type { Dispatcher } from "./dispatcher.js";
 
@@ -132,7 +132,11 @@ export class Watchman {
     if (this.#hinted) await this.#heed();
     const { due, deadWorkers } = await this.#due();
     // One that cannot be tended must not keep the others from it.
-    await Promise.all(due.tend.map((run) => this.#tend(run, deadWorkers).catch((error: unknown) => this.#core.report(error, `tending run ${run.runId}`))));
+    await Promise.all(
+      due.tend.map((run) =>
+        this.#tend(run, deadWorkers).catch((error: unknown) => this.#core.report(error, `tending run ${run.runId}`)),
+      ),
+    );
     if (due.tend.length >= dueBatch) this.#lookAgain = true;
     if (due.claimable) this.#dispatcher.wake();
     if (due.nextAt !== null) this.expect(Math.max(due.nextAt, due.now + 1));

@@ -1,7 +1,7 @@
 /** A run as users see it: a union by status, each with only its own fields. Times are `Date`. */
 
-import { parseJson } from "./json.js";
 import type { Json, JsonObject } from "./json.js";
+import { parseJson } from "./json.js";
 import type { CancelReason, RunError, RunRecord } from "./run.js";
 
 export interface RunBase {

@@ -1,9 +1,9 @@
 /** A thread as users see it. */
 
-import { parseJson } from "./json.js";
 import type { JsonObject } from "./json.js";
-import { threadStatus } from "./thread.js";
+import { parseJson } from "./json.js";
 import type { ThreadRecord, ThreadStatus } from "./thread.js";
+import { threadStatus } from "./thread.js";
 
 export interface Thread {
   readonly id: string;

@@ -39,9 +39,7 @@ export interface ThreadRecord {
 }
 
 /** DESIGN: busy while an active run exists, else by the last outcome. */
-export function threadStatus(
-  thread: Pick<ThreadRecord, "activeRunId" | "lastOutcome">,
-): ThreadStatus {
+export function threadStatus(thread: Pick<ThreadRecord, "activeRunId" | "lastOutcome">): ThreadStatus {
   if (thread.activeRunId !== null) return "busy";
   if (thread.lastOutcome === "failed") return "error";
   if (thread.lastOutcome === "interrupted") return "interrupted";

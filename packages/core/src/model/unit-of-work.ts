@@ -6,14 +6,14 @@
  * why the same commands give the same results on memory, SQLite and Postgres.
  */
 
-import { byteLength } from "./json.js";
-import { isSettled } from "./run.js";
-import { compareText } from "./text-order.js";
 import type { CheckpointHead, CheckpointRecord } from "./checkpoint.js";
 import type { EventRecord } from "./event.js";
 import type { Effect } from "./intents/intent.js";
-import { memoId, type MemoRecord, type MemoRef } from "./memo.js";
+import { byteLength } from "./json.js";
+import { type MemoRecord, type MemoRef, memoId } from "./memo.js";
 import type { RunRecord } from "./run.js";
+import { isSettled } from "./run.js";
+import { compareText } from "./text-order.js";
 import type { KeyRecord, ThreadRecord, TombstoneRecord } from "./thread.js";
 
 export type KeyRef = Pick<KeyRecord, "scope" | "agent" | "key">;
@@ -127,26 +127,17 @@ class Table<Row extends { readonly id: string }> {
   }
 }
 
-const byPlace = (a: RunRecord, b: RunRecord): number =>
-  (a.queuePosition ?? 0) - (b.queuePosition ?? 0);
+const byPlace = (a: RunRecord, b: RunRecord): number => (a.queuePosition ?? 0) - (b.queuePosition ?? 0);
 
 /** Claim order: DESIGN section 9. Ids break ties, in binary order. */
 export function byUrgency(a: RunRecord, b: RunRecord): number {
   return (
-    b.priority - a.priority ||
-    a.availableAt - b.availableAt ||
-    a.createdAt - b.createdAt ||
-    compareText(a.id, b.id)
+    b.priority - a.priority || a.availableAt - b.availableAt || a.createdAt - b.createdAt || compareText(a.id, b.id)
   );
 }
 
 export function isClaimable(run: RunRecord, query: Pick<ClaimQuery, "agents" | "now">): boolean {
-  return (
-    run.status === "pending" &&
-    run.active &&
-    run.availableAt <= query.now &&
-    query.agents.includes(run.agent)
-  );
+  return run.status === "pending" && run.active && run.availableAt <= query.now && query.agents.includes(run.agent);
 }
 
 export class UnitOfWork {

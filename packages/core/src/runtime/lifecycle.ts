@@ -84,11 +84,7 @@ export class Lifecycle {
     process.emitWarning(`${during} failed: ${String(error)} (engine.on("error", …) hears of all)`, "HeddleWarning");
   }
 
-  #call<Type extends LifecycleType>(
-    type: Type,
-    listener: LifecycleListener<Type>,
-    event: LifecycleEvents[Type],
-  ): void {
+  #call<Type extends LifecycleType>(type: Type, listener: LifecycleListener<Type>, event: LifecycleEvents[Type]): void {
     try {
       const returned: unknown = listener(event);
       if (returned instanceof Promise) returned.catch((error: unknown) => this.#blame(type, error));
@@ -101,4 +97,3 @@ export class Lifecycle {
     if (type !== "error") this.report(error, `a listener of ${type}`);
   }
 }
-

@@ -6,7 +6,7 @@
  * overtake another of the same attempt.
  */
 
-import { HeddleError } from "../errors.js";
+import type { HeddleError } from "../errors.js";
 import type { DeltaFrame } from "../model/event.js";
 import type { NewEvent } from "../model/intents/intent.js";
 
@@ -25,10 +25,7 @@ export class Outbox {
   #committing: Promise<void> | undefined;
   #closed: (() => HeddleError) | undefined;
 
-  constructor(
-    commit: (events: readonly NewEvent[]) => Promise<void>,
-    publish: (delta: DeltaFrame) => void,
-  ) {
+  constructor(commit: (events: readonly NewEvent[]) => Promise<void>, publish: (delta: DeltaFrame) => void) {
     this.#commit = commit;
     this.#publish = publish;
   }
@@ -66,7 +63,10 @@ export class Outbox {
     if (joins) this.#segments.pop();
     await this.drain();
     if (!joins) return { events: [], settled: () => {} };
-    return { events: last.events, settled: (failure) => (failure === undefined ? last.resolve() : last.reject(failure)) };
+    return {
+      events: last.events,
+      settled: (failure) => (failure === undefined ? last.resolve() : last.reject(failure)),
+    };
   }
 
   /** Fence: what is not committed is refused. */

@@ -3,8 +3,8 @@
  * engine asks the storage again when it gets a hint (`recheck`).
  */
 
-import { isSettled } from "../model/run.js";
 import type { RunRecord } from "../model/run.js";
+import { isSettled } from "../model/run.js";
 import type { RunReader } from "../ports/storage.js";
 
 type Waiter = (run: RunRecord | undefined) => void;

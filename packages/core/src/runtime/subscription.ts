@@ -10,8 +10,8 @@
  * here and read from the storage when the reader gets there.
  */
 
-import { isTerminalEvent } from "../model/event.js";
 import type { DeltaFrame, DroppedFrame, EventFrame, EventRecord, ThreadChangeFrame } from "../model/event.js";
+import { isTerminalEvent } from "../model/event.js";
 import { parseJson } from "../model/json.js";
 import type { EventReader } from "../ports/storage.js";
 import type { FrameSink, LiveFrame } from "./frame-hub.js";

@@ -127,7 +127,10 @@ export function bodiesOf({ links, continuesSince }: CheckpointChain): ChainBodie
 function parseBodies({ snapshot, deltas, ...rest }: ChainBodies, checkpointId: string): ParsedChain {
   return {
     ...rest,
-    snapshot: snapshot === null ? undefined : (parseJson(snapshot, `the snapshot below checkpoint ${checkpointId}`) as JsonObject),
+    snapshot:
+      snapshot === null
+        ? undefined
+        : (parseJson(snapshot, `the snapshot below checkpoint ${checkpointId}`) as JsonObject),
     deltas: deltas.map((delta) => parseStored(delta, checkpointId)).reverse(),
     deltaBytes: deltas.reduce((sum, delta) => sum + byteLength(delta), 0),
   };

@@ -14,6 +14,10 @@ export interface ManualClock extends Clock {
   nextTimer(purpose?: TimerPurpose): number | undefined;
   /** Let the event loop turn until nobody waits for a turn any more. */
   settle(): Promise<void>;
+  /**
+   * Virtual time waits for `work`, which takes real time: a call to a server. Not for ever: what hangs is left behind.
+   */
+  waitFor(work: Promise<unknown>): void;
   /** Set the wall clock forward or back without firing anything, as an administrator would. */
   jump(ms: number): void;
 }
@@ -27,6 +31,8 @@ interface Timer {
 
 /** More turns than this in one `settle`: something asks for turns for ever. */
 const maxTurns = 10_000;
+/** Real ms that nothing waited for may end in before it counts as hanging. */
+const patience = 500;
 
 /** @param options.now where it begins; default 2030-01-01T00:00:00Z */
 export function manualClock(options: { readonly now?: Date | number } = {}): ManualClock {
@@ -40,6 +46,7 @@ class StandingClock implements ManualClock {
   #order = 0;
   #waitingForTurn = 0;
   readonly #timers = new Set<Timer>();
+  readonly #work = new Set<Promise<void>>();
 
   constructor(now: number) {
     this.#now = now;
@@ -65,9 +72,26 @@ class StandingClock implements ManualClock {
   async settle(): Promise<void> {
     for (let turns = 0; turns < maxTurns; turns++) {
       await new Promise<void>((resolve) => setImmediate(resolve));
-      if (this.#waitingForTurn === 0) return;
+      if (this.#work.size > 0 && (await this.#someWorkEnds())) turns = 0;
+      else if (this.#waitingForTurn === 0) return;
     }
     throw new Error(`the event loop is not idle after ${maxTurns} turns`);
+  }
+
+  waitFor(work: Promise<unknown>): void {
+    const ended = (): void => void this.#work.delete(done);
+    const done = work.then(ended, ended);
+    this.#work.add(done);
+  }
+
+  /** @returns false when all of it hangs */
+  async #someWorkEnds(): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), patience);
+    });
+    const ended = Promise.race([...this.#work]).then(() => true);
+    return Promise.race([ended, tooLong]).finally(() => clearTimeout(timer));
   }
 
   nextTimer(purpose?: TimerPurpose): number | undefined {

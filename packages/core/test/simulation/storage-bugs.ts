@@ -69,6 +69,13 @@ export const guardBugs: readonly PlantedBug[] = [
       return commit({ ...intent, attempt: { ...intent.attempt, attempt: run?.attempt ?? 0 } });
     },
   }),
+  bug("a write whose answer was lost is written twice", {
+    commits(intent, commit) {
+      if (intent.kind !== "record_progress") return commit(intent);
+      const { after: _, ...unguarded } = intent;
+      return commit(unguarded);
+    },
+  }),
   bug("a settled run is written to again", {
     reads: (reader, intent) => ({
       run(id) {

@@ -19,6 +19,8 @@ export default async function setUp(): Promise<() => Promise<void>> {
 
 async function removeSchemas(): Promise<void> {
   const server = await TestServer.start();
-  const schemas = await server.sql<{ name: string }>("select nspname as name from pg_namespace where nspname like 'test\\_%'");
+  const schemas = await server.sql<{ name: string }>(
+    "select nspname as name from pg_namespace where nspname like 'test\\_%'",
+  );
   for (const { name } of schemas) await server.sql(`drop schema ${name} cascade`);
 }

@@ -3,8 +3,8 @@ import type { RunRecord } from "../run.js";
 import { isSettled, storedPolicy } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import type { Canceled, CancelRun, DeleteRun } from "./intent.js";
-import { handOver, leftToAttempt } from "./settle-hook.js";
 import { settle } from "./settle.js";
+import { handOver, leftToAttempt } from "./settle-hook.js";
 
 export function cancelRun(uow: UnitOfWork, intent: CancelRun): Canceled {
   const run = requireRun(uow, intent.runId);

@@ -52,6 +52,15 @@ describe("record_progress", () => {
     expect(changes.memos).toEqual([{ lineageId: "run", kind: "event", key: "k", runId: "run" }]);
   });
 
+  test("what was written before and is sent again, because its answer got lost, is not written twice", () => {
+    const { value, changes } = applyTo<"record_progress">(
+      { ...shelf, runs: [{ ...run, lastSeq: 2 }] },
+      progress({ after: 1, events: [log], checkpoint: setKey("k", 1) }),
+    );
+    expect([value.lastSeq, changes.runs, changes.events, changes.checkpoints]).toEqual([2, [], [], []]);
+    expect(applyTo<"record_progress">(shelf, progress({ after: 1, events: [log] })).changes.events).toHaveLength(1);
+  });
+
   test("nothing to record changes nothing", () => {
     const { value, changes } = applyTo<"record_progress">(shelf, progress({}));
     expect([value, changes.runs, changes.threads]).toEqual([run, [], []]);

@@ -6,8 +6,8 @@ import type { UnitOfWork } from "../unit-of-work.js";
 import { requireHeld } from "./attempt.js";
 import { appendEvents } from "./event-log.js";
 import type { Outcome, RecordProgress, ReleaseRun, SettleRun } from "./intent.js";
-import { leftToAttempt } from "./settle-hook.js";
 import { settle } from "./settle.js";
+import { leftToAttempt } from "./settle-hook.js";
 import { threadOf } from "./thread-mutex.js";
 import { writeCheckpoint } from "./write-checkpoint.js";
 
@@ -38,7 +38,10 @@ export function releaseRun(uow: UnitOfWork, intent: ReleaseRun): RunRecord {
   }
   const failures = run.failures + (intent.why === "retry" ? 1 : 0);
   const emitted = appendEvents(uow, run, events);
-  return giveBack(uow, { ...emitted, failures }, uow.now + (canceled === undefined ? intent.delay : 0), { why: intent.why, error });
+  return giveBack(uow, { ...emitted, failures }, uow.now + (canceled === undefined ? intent.delay : 0), {
+    why: intent.why,
+    error,
+  });
 }
 
 /** A cancel that was accepted takes effect, whatever the agent did meanwhile. */

@@ -68,7 +68,17 @@ export interface AcceptRun {
 
 export type NewRun = Pick<
   RunRecord,
-  "id" | "threadId" | "agent" | "lineageId" | "parentRunId" | "input" | "config" | "metadata" | "policy" | "priority" | "settleHook"
+  | "id"
+  | "threadId"
+  | "agent"
+  | "lineageId"
+  | "parentRunId"
+  | "input"
+  | "config"
+  | "metadata"
+  | "policy"
+  | "priority"
+  | "settleHook"
 > & {
   /** ms after acceptance; 0 = at once. */
   readonly delay: number;

@@ -16,8 +16,8 @@ import { isSettled, type RunError, type RunRecord, storedPolicy } from "../run.j
 import type { UnitOfWork } from "../unit-of-work.js";
 import { giveBack, requestedCancel } from "./drive-attempt.js";
 import type { Outcome, TendRun } from "./intent.js";
-import { handOver, leftToAttempt } from "./settle-hook.js";
 import { settle } from "./settle.js";
+import { handOver, leftToAttempt } from "./settle-hook.js";
 import { activate, enqueue, leaveQueue, threadOf } from "./thread-mutex.js";
 
 export function tendRun(uow: UnitOfWork, intent: TendRun): RunRecord | undefined {

@@ -37,7 +37,7 @@ export function makePlan(seed: number): Plan {
 }
 
 function makeWorkers(dice: Dice): WorkerPlan[] {
-  return Array.from({ length: dice.pick([1, 2, 2, 3, 3]) }, (_, index) => ({
+  return Array.from({ length: dice.pick([1, 1, 2, 2, 3]) }, (_, index) => ({
     agents: index === 0 || dice.chance(0.7) ? agentNames : agentNames.slice(0, 1),
     concurrency: dice.pick([1, 2, 3, 8]),
     works: index === 0 || dice.chance(0.85),
@@ -58,14 +58,15 @@ const faultKinds: readonly FaultKind[] = [
 ];
 
 /** Most calls of one simulation come before these; what befalls none is no harm. */
-const lastCommit = 60;
-const lastCall = 180;
+const lastCommit = 50;
+const lastCall = 150;
 
 function makeFaults(dice: Dice, lease: number): Fault[] {
   if (dice.chance(0.1)) return [];
-  const kinds = faultKinds.filter(() => dice.chance(0.35));
+  // Often one kind alone, over and over.
+  const kinds = dice.chance(0.4) ? [dice.pick(faultKinds)] : faultKinds.filter(() => dice.chance(0.35));
   if (kinds.length === 0) kinds.push(dice.pick(faultKinds));
-  return Array.from({ length: dice.between(1, dice.pick([2, 5, 12])) }, () => {
+  return Array.from({ length: dice.between(1, dice.pick([3, 6, 15])) }, () => {
     const kind = dice.pick(kinds);
     const among = dice.chance(0.6) ? "commits" : "calls";
     const at = dice.between(1, among === "commits" ? lastCommit : lastCall);

@@ -52,7 +52,7 @@ export function loadOf(texts: LoadStatements, wants: Wants, options: LoadOptions
   return {
     statements: steps.map((step) => step.bound),
     take: (answers) => {
-      steps.forEach((step, at) => step.take(answers[at]?.rows ?? []));
+      for (const [at, step] of steps.entries()) step.take(answers[at]?.rows ?? []);
       return { records, now };
     },
   };

@@ -4,7 +4,6 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import type {
   Clock,
-  Effect,
   Intent,
   IntentResult,
   Storage,

@@ -101,8 +101,6 @@ export type AgentCode<
   infer Settings extends z.ZodType,
 ]
   ? {
-      // An agent that has nothing to say may return nothing: `undefined` alone would refuse functions without a return.
-      // biome-ignore lint/suspicious/noConfusingVoidType: see above
       run(
         context: AgentContext<z.output<In>, z.output<State>, z.output<Settings>>,
       ): Promise<AgentResult<z.input<Out>, z.input<State>> | void> | AgentResult<z.input<Out>, z.input<State>> | void;

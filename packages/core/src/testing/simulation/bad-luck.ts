@@ -15,6 +15,7 @@ export class BadLuck implements Misfortune {
   #calls = 0;
   #commits = 0;
   #isOver = false;
+  #quietFrom = 0;
 
   constructor(faults: readonly Fault[], scheduler: Scheduler, recorder: Recorder) {
     this.#scheduler = scheduler;
@@ -24,6 +25,11 @@ export class BadLuck implements Misfortune {
 
   befall(workers: readonly SimWorker[]): void {
     this.#workers = workers;
+  }
+
+  /** From then on no call is held back any more, virtual ms. */
+  get quietFrom(): number {
+    return this.#quietFrom;
   }
 
   get isOver(): boolean {
@@ -42,6 +48,8 @@ export class BadLuck implements Misfortune {
       (isCommit ? this.#faults.get(`commits ${this.#commits}`) : undefined) ?? this.#faults.get(`calls ${this.#calls}`);
     if (this.#isOver || fault === undefined) return undefined;
     this.#recorder.note({ type: "fault", kind: fault.kind, worker: process.name, port, ms: fault.ms });
+    // Its way there takes time too.
+    if (fault.kind === "delay") this.#quietFrom = Math.max(this.#quietFrom, this.#scheduler.time + fault.ms + 5_000);
     if (fault.kind === "jump") this.#scheduler.jump(fault.ms);
     if (fault.kind === "close") this.#close(process, fault);
     return fault;

@@ -42,6 +42,8 @@ export type HistoryEntry = { readonly time: number } & (
     }
   /** From here on nothing goes wrong any more, and at least one worker has every agent. */
   | { readonly type: "faults_over" }
+  /** Every run has settled, and nothing has happened since but polls: whoever waited for one has heard of it. */
+  | { readonly type: "at_rest" }
 );
 
 export type AttemptEntry = AttemptName &

@@ -168,6 +168,8 @@ class Simulation {
       if (clientsAreDone() && (await this.#isSettled())) break;
       this.#cancelHanging();
     }
+    await this.#runFor(() => false, roundLength * 2);
+    this.#recorder.note({ type: "at_rest" });
     await this.#fillSlots();
     this.#stop.abort();
     await this.#runFor(() => this.#open.size === 0, roundLength);
@@ -179,6 +181,7 @@ class Simulation {
   }
 
   async #isSettled(): Promise<boolean> {
+    if (this.#scheduler.time < this.#luck.quietFrom) return false;
     const unsettled = await this.#inspector.runs.count({ status: ["pending", "running"] });
     const isQuiet = this.#workers.every(({ life }) => life === undefined || life.attempts === 0);
     return unsettled === 0 && isQuiet && this.#hanging.size === 0;

@@ -6,8 +6,12 @@ import { deletions, startsOf } from "./facts.js";
 
 export const callRules = {
   /** Once the faults are over every caller is answered: no waiter and no reader is forgotten. */
-  *"every call is answered"({ calls }: Facts) {
-    for (const call of calls) if (call.answer === undefined) yield `${shown(call)} was never answered`;
+  *"every call is answered"({ calls, restFrom }: Facts) {
+    for (const call of calls) {
+      if (call.answer === undefined) yield `${shown(call)} was never answered`;
+      else if (!isStream(call) && call.from < restFrom && (call.to ?? 0) > restFrom)
+        yield `${shown(call)} was answered only when something else happened`;
+    }
   },
 
   *"only errors that are promised"({ calls, attempts, history }: Facts) {
@@ -118,6 +122,10 @@ const expectedCodes: Readonly<Record<Command["kind"], readonly string[]>> = {
 
 const expectedOfAgents = ["LEASE_LOST", "ENGINE_CLOSED", "RUN_CANCELED"];
 const expectedInBackground = ["STORAGE_UNAVAILABLE", "ENGINE_CLOSED"];
+
+function isStream({ command }: CallFacts): boolean {
+  return command.kind === "read_run" || command.kind === "read_thread";
+}
 
 function mayHappenAfter({ answer, to }: CallFacts, at: number): boolean {
   return answer?.type !== "refused" && (to ?? Number.POSITIVE_INFINITY) > at;

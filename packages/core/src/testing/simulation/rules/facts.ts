@@ -30,6 +30,8 @@ export interface Facts {
   /** Final logs of threads. */
   readonly threadLogs: ReadonlyMap<string, readonly FinalEvent[]>;
   readonly workers: ReadonlyMap<string, WorkerFacts>;
+  /** From where on nobody has anything left to wait for. */
+  readonly restFrom: number;
   readonly isFaultless: boolean;
   /** The wall clock was set forward or back: its readings say nothing about an order. */
   readonly clockJumped: boolean;
@@ -110,6 +112,7 @@ export function gatherFacts(history: History): Facts {
       history.final.logs.flatMap(({ threadId, events }) => (threadId === null ? [] : [[threadId, events]])),
     ),
     workers: gatherWorkers(history.entries),
+    restFrom: history.entries.findIndex(({ type }) => type === "at_rest"),
     isFaultless: !history.entries.some(({ type }) => type === "fault"),
     clockJumped: history.entries.some((entry) => entry.type === "fault" && entry.kind === "jump"),
   };

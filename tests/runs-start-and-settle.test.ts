@@ -403,7 +403,7 @@ onEveryStorage("a run starts and settles", (kind) => {
 
   test("a deleted run of a thread leaves its numbers and its checkpoint, and takes its payloads along", async () => {
     const worker = handDriven();
-    const { engine } = await setUp(kind, { agents: [worker.agent] });
+    const { engine, quiet } = await setUp(kind, { agents: [worker.agent] });
     const thread = await engine.threads.create();
     const run = await thread.start(worker.agent, null);
     const { context, finish } = await worker.next();
@@ -413,7 +413,7 @@ onEveryStorage("a run starts and settles", (kind) => {
     await run.delete();
     const abort = new AbortController();
     const replay = read(thread.events({ after: 0, signal: abort.signal }));
-    await new Promise((resolve) => setImmediate(resolve));
+    await quiet();
     abort.abort();
     const frames = await replay.ended;
     expect(namesOf(frames)).toEqual(["run_started", "log", "values_updated", "run_succeeded"]);

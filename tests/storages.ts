@@ -15,6 +15,8 @@ import { inVirtualTime, type Watchers } from "./in-virtual-time.js";
 
 export interface StorageKind {
   readonly name: string;
+  /** One transaction at a time, and reads wait for its end. Otherwise only what concerns the same thread waits. */
+  readonly takesTurns: boolean;
   /** An empty database of its own. */
   create(): Promise<Database>;
 }
@@ -29,6 +31,7 @@ export interface Database {
 
 const memory: StorageKind = {
   name: "memory",
+  takesTurns: true,
   async create() {
     const storage = memoryStorage();
     return { storage, connect: () => storage, cleanup: async () => {} };
@@ -37,6 +40,7 @@ const memory: StorageKind = {
 
 const sqlite: StorageKind = {
   name: "sqlite",
+  takesTurns: true,
   async create() {
     const directory = mkdtempSync(join(tmpdir(), "heddle-test-"));
     const connect = () => sqliteStorage({ path: join(directory, "test.db"), synchronous: "normal" });
@@ -54,6 +58,7 @@ afterAll(async () => (await server)?.stop());
 /** A schema of its own on a server that all tests share. */
 const postgres: StorageKind = {
   name: "postgres",
+  takesTurns: false,
   async create() {
     server ??= TestServer.start();
     const connectionString = (await server).url();

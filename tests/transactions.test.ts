@@ -133,28 +133,32 @@ onEveryStorage("a transaction", (kind) => {
     expect(await engine.runs.count()).toBe(2);
   });
 
-  test("keeps calls from outside waiting, which then go on", async () => {
+  test("keeps calls that concern the same thread waiting, which then go on", async () => {
     const worker = handDriven();
     const { engine, quiet } = await setUp(kind, { agents: [worker.agent] });
     const thread = await engine.threads.create();
     let finish = (): void => {};
+    let begun = (): void => {};
+    const isBegun = new Promise<void>((resolve) => (begun = resolve));
     const inside = engine.transaction(async (tx) => {
       await thread.start(worker.agent, "inside", { tx });
+      begun();
       await new Promise<void>((resolve) => (finish = resolve));
     });
-    await new Promise((resolve) => setImmediate(resolve));
+    await isBegun;
     const outside = thread.start(worker.agent, "outside");
     const listed = engine.runs.count();
-    expect([await isPending(outside), await isPending(listed)]).toEqual([true, true]);
+    expect(await isPending(outside)).toBe(true);
     finish();
     await inside;
     await refusal("THREAD_BUSY", () => outside);
-    expect(await listed).toBe(1);
+    // Others see nothing of it before its commit: they wait for that, or see what was before.
+    expect(kind.takesTurns ? [1] : [0, 1]).toContain(await listed);
     await quiet();
     expect(worker.turns).toHaveLength(1);
   });
 
-  test("takes turns with others of its kind", async () => {
+  test("goes well with others of its kind", async () => {
     const worker = handDriven();
     const { engine } = await setUp(kind, { agents: [worker.agent] });
     let open = 0;
@@ -169,7 +173,7 @@ onEveryStorage("a transaction", (kind) => {
         }),
       ),
     );
-    expect(most).toBe(1);
+    if (kind.takesTurns) expect(most).toBe(1);
     expect(await engine.runs.count()).toBe(10);
   });
 

@@ -10,19 +10,11 @@ import type { Intent, IntentResult } from "@heddle/core/storage";
 import { splitBatch } from "@heddle/core/storage";
 import { commitGroup } from "./commit-group.js";
 import type { Database } from "./database.js";
+import { despiteLosses } from "./despite-losses.js";
 import { pause } from "./pause.js";
-import {
-  isConflict,
-  isConnectionLoss,
-  isDatabaseFault,
-  isLockTimeout,
-  isStaleStatement,
-  toStorageError,
-} from "./storage-errors.js";
+import { isConflict, isDatabaseFault, isLockTimeout, isStaleStatement, toStorageError } from "./storage-errors.js";
 
 const mostTries = 8;
-/** A connection that was lost while idle is met with once per client; the next try gets a new one. */
-const mostLosses = 2;
 /** ms between two tries for a lock. */
 const lockPause = 25;
 
@@ -73,17 +65,14 @@ async function persistently(
   waits: boolean,
 ): Promise<readonly IntentResult[]> {
   const giveUpAt = performance.now() + database.lockWait;
-  let losses = 0;
   for (let tries = 1; ; tries++) {
     try {
-      return await commitGroup(database, group, { waits });
+      return await despiteLosses(() => commitGroup(database, group, { waits }));
     } catch (error) {
       if (isLockTimeout(error)) {
         if (!waits || performance.now() > giveUpAt) throw error;
         tries--;
         await pause(lockPause * (0.5 + Math.random()));
-      } else if (isConnectionLoss(error)) {
-        if (++losses > mostLosses) throw error;
       } else if ((isConflict(error) || isStaleStatement(error)) && tries < mostTries) {
         await pause(Math.random() * 2 ** tries);
       } else throw error;

@@ -90,6 +90,7 @@ class Steps {
 
   #threads(): void {
     const { threads } = this.#wants;
+    for (const id of threads) this.#records.asked.add(id);
     const { lockThreads, tryThreads } = this.#texts;
     const statement = this.#options.waits ? lockThreads : tryThreads;
     this.#add(
@@ -106,8 +107,8 @@ class Steps {
   }
 
   #runs(): void {
-    const { runs } = this.#wants;
-    for (const id of runs) this.#records.named.add(id);
+    const { runs, runsWithThreads } = this.#wants;
+    for (const id of runsWithThreads) this.#records.named.add(id);
     this.#add(
       runs,
       () => bound(this.#texts.lockRuns, runs),
@@ -219,7 +220,7 @@ class Steps {
   #claim({ agents, limit, peek }: ClaimWant): void {
     const { claims, peeks } = this.#records;
     const id = JSON.stringify(agents);
-    const values = (count: number) => [agents, count, this.#wants.runs, this.#options.now];
+    const values = (count: number) => [agents, count, this.#wants.runsWithThreads, this.#options.now];
     if (limit > 0) {
       claims.set(id, []);
       const take = (row: Row) => claims.get(id)?.push(this.#takeClaim(row));

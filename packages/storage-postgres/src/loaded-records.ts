@@ -19,6 +19,8 @@ import { isClaimable, keyId, memoId } from "@heddle/core/storage";
 
 export class LoadedRecords implements RecordReader {
   readonly threads = new Map<string, ThreadRecord>();
+  /** Threads that were looked for: those that were not found are not there. */
+  readonly asked = new Set<string>();
   /** Threads that somebody else holds. */
   readonly held = new Set<string>();
   readonly runs = new Map<string, RunRecord>();
@@ -42,8 +44,11 @@ export class LoadedRecords implements RecordReader {
     this.#serving = kind;
   }
 
+  /** A thread that nobody looked for must not be taken for one that is not there: its log would begin again. */
   thread(id: string): ThreadRecord | undefined {
-    return this.threads.get(id);
+    const thread = this.threads.get(id);
+    if (thread === undefined && !this.asked.has(id)) throw new Error(`thread "${id}" was not loaded`);
+    return thread;
   }
 
   tombstone(threadId: string): TombstoneRecord | undefined {

@@ -19,6 +19,7 @@ import { Clients } from "./clients.js";
 import { commitIntents } from "./commit-intents.js";
 import { connect } from "./connect.js";
 import { createDatabase, type Database } from "./database.js";
+import { despiteLosses } from "./despite-losses.js";
 import { findDue } from "./find-due.js";
 import { Hints } from "./hints.js";
 import type { PostgresHost, Scope } from "./host.js";
@@ -29,7 +30,7 @@ import { type PostgresSource, type Settings, settingsOf } from "./options.js";
 import { checkpointReader, eventReader, type Read, Reader, runReader, threadReader } from "./readers.js";
 import { type Body, type Outcome, runTransaction } from "./run-transaction.js";
 import { SchemaNames } from "./schema-names.js";
-import { isConnectionLoss, isStaleStatement, toStorageError } from "./storage-errors.js";
+import { isStaleStatement, toStorageError } from "./storage-errors.js";
 
 export interface PostgresStorage extends Storage<PostgresHost> {
   /** Are other processes' commits heard of at once? Otherwise polling finds them. */
@@ -132,8 +133,8 @@ class Postgres implements PostgresStorage {
     const { clients } = this.#open().database;
     const read = () => clients.use((session) => session.run(statements));
     try {
-      const answers = await read().catch((error: unknown) => {
-        if (!isConnectionLoss(error) && !isStaleStatement(error)) throw error;
+      const answers = await despiteLosses(read).catch((error: unknown) => {
+        if (!isStaleStatement(error)) throw error;
         return read();
       });
       return answers.map(({ rows }) => rows);

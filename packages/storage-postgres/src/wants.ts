@@ -6,6 +6,8 @@ import { keyId, memoId, needsOf } from "@heddle/core/storage";
 export interface Wants {
   readonly threads: readonly string[];
   readonly runs: readonly string[];
+  /** Those of them that come with their threads: an intent may make them claimable, or not any more. */
+  readonly runsWithThreads: readonly string[];
   readonly activeRunsOf: readonly string[];
   readonly queuesOf: readonly string[];
   /** Of each queue that many: an intent takes at most one away from its head. */
@@ -33,6 +35,7 @@ export function wantsOf(intents: readonly Intent[]): Wants {
   return {
     threads: distinct(needs.flatMap((need) => need.threads)),
     runs: distinct(needs.flatMap((need) => need.runs)),
+    runsWithThreads: distinct(intents.flatMap((intent) => (intent.kind === "extend_leases" ? [] : needsOf(intent).runs))),
     activeRunsOf: distinct(needs.flatMap((need) => need.activeRunsOf)),
     queuesOf: distinct(needs.flatMap((need) => need.queuesOf)),
     queueDepth: mostOften(needs.flatMap((need) => need.queuesOf)) + 1,

@@ -182,7 +182,9 @@ async function handlesOf<Output>(
     return runs.map((run, index) => {
       // An idempotency key may have named a run of long ago.
       const isNew = run.id === intents[index]?.run.id;
-      expected[index]?.[isNew ? "accepted" : "refused"]();
+      if (!isNew) expected[index]?.refused();
+      // Another process may have settled it before this one heard of its acceptance.
+      else if (expected[index]?.accepted()) core.catchUp();
       return new RunHandle<Output>(core, run, isNew ? expected[index]?.settled : undefined);
     });
   } catch (error) {

@@ -13,7 +13,8 @@ type Reject = (error: unknown) => void;
 /** A run that is about to be accepted. Until `accepted` or `refused` is called, its absence means nothing. */
 export interface ExpectedRun {
   readonly settled: Promise<RunRecord | undefined>;
-  accepted(): void;
+  /** Answers whether a recheck has passed it over meanwhile: then it has to be looked for again. */
+  accepted(): boolean;
   refused(): void;
 }
 
@@ -21,7 +22,8 @@ export class RunTracker {
   readonly #runs: RunReader;
   readonly #waiters = new Map<string, Set<Waiter>>();
   readonly #rejects = new Map<Reject, () => void>();
-  readonly #expected = new Set<string>();
+  /** Those that are not there yet, and whether a recheck has passed them over. */
+  readonly #expected = new Map<string, { passedOver: boolean }>();
 
   constructor(runs: RunReader) {
     this.#runs = runs;
@@ -48,8 +50,12 @@ export class RunTracker {
    */
   expect(runId: string): ExpectedRun {
     const { settled, undo } = this.#wait(runId);
-    this.#expected.add(runId);
-    const accepted = (): void => void this.#expected.delete(runId);
+    const expected = { passedOver: false };
+    this.#expected.set(runId, expected);
+    const accepted = (): boolean => {
+      this.#expected.delete(runId);
+      return expected.passedOver;
+    };
     const refused = (): void => {
       accepted();
       undo();
@@ -93,6 +99,7 @@ export class RunTracker {
 
   /** Look up every run that somebody waits for: another process may have settled or deleted it. */
   async recheck(): Promise<void> {
+    for (const expected of this.#expected.values()) expected.passedOver = true;
     const ids = [...this.#waiters.keys()].filter((id) => !this.#expected.has(id));
     for (let start = 0; start < ids.length; start += 100) await this.#recheck(ids.slice(start, start + 100));
   }

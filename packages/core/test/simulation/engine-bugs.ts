@@ -2,7 +2,6 @@
 
 import { AttemptDriver } from "../../dist/engine/attempt-driver.js";
 import { Dispatcher } from "../../dist/engine/dispatcher.js";
-import { Watchman } from "../../dist/engine/watchman.js";
 import { FrameHub } from "../../dist/runtime/frame-hub.js";
 import { Outbox } from "../../dist/runtime/outbox.js";
 import { RunTracker } from "../../dist/runtime/run-tracker.js";
@@ -22,10 +21,6 @@ export const engineBugs: readonly PlantedBug[] = [
   {
     name: "waiters are not checked after a hint",
     install: () => patch(RunTracker.prototype, "recheck", () => async () => {}),
-  },
-  {
-    name: "the effects of a lost answer are not looked for",
-    install: () => patch(Watchman.prototype, "suspect", nothing),
   },
   { name: "a delta is dropped without a mark", install: dropDeltas },
   { name: "a delta overtakes the event before it", install: delayEvents },

@@ -44,9 +44,11 @@ function makeWorkers(dice: Dice): WorkerPlan[] {
   }));
 }
 
+/** What is done without an answer is the hardest to get right: it comes twice as often. */
 const faultKinds: readonly FaultKind[] = [
   "error_before",
   "error_unclear",
+  "error_after",
   "error_after",
   "delay",
   "duplicate",
@@ -76,9 +78,8 @@ function makeFaults(dice: Dice, lease: number): Fault[] {
 
 function lengthOf(kind: FaultKind, dice: Dice, lease: number): number {
   if (kind === "jump") return dice.pick([-3_600_000, 3_600_000]);
-  // Long enough that somebody has looked since the lease ran out.
-  if (kind === "pause") return dice.pick([500, lease + 5_000, lease * 3]);
-  if (kind === "delay") return dice.pick([100, lease + 5_000, lease + 5_000]);
+  // Just after somebody else has taken over, or long after.
+  if (kind === "pause" || kind === "delay") return dice.pick([100, lease + 100, lease + 100, lease + 5_000]);
   return dice.pick([0, 50, 5_000, 30_000]);
 }
 

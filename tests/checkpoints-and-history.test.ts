@@ -48,7 +48,7 @@ onEveryStorage("checkpoints and history", (kind) => {
         await cold.close();
         await close();
       }),
-      { numRuns: size(15, 200) },
+      { numRuns: size(15, kind.fullShare * 200) },
     );
   });
 

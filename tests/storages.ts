@@ -15,6 +15,8 @@ import { inVirtualTime, type Watchers } from "./in-virtual-time.js";
 
 export interface StorageKind {
   readonly name: string;
+  /** Part of the long tests' repetitions that it takes at full size: a server answers each call later. */
+  readonly fullShare: number;
   /** One transaction at a time, and reads wait for its end. Otherwise only what concerns the same thread waits. */
   readonly takesTurns: boolean;
   /** An empty database of its own. */
@@ -31,6 +33,7 @@ export interface Database {
 
 const memory: StorageKind = {
   name: "memory",
+  fullShare: 1,
   takesTurns: true,
   async create() {
     const storage = memoryStorage();
@@ -40,6 +43,7 @@ const memory: StorageKind = {
 
 const sqlite: StorageKind = {
   name: "sqlite",
+  fullShare: 1,
   takesTurns: true,
   async create() {
     const directory = mkdtempSync(join(tmpdir(), "heddle-test-"));
@@ -58,6 +62,7 @@ afterAll(async () => (await server)?.stop());
 /** A schema of its own on a server that all tests share. */
 const postgres: StorageKind = {
   name: "postgres",
+  fullShare: 0.2,
   takesTurns: false,
   async create() {
     server ??= TestServer.start();

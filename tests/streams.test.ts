@@ -524,7 +524,8 @@ onEveryStorage("streams", (kind) => {
       const open = async (reader: Reader) => {
         const { lastSeq, status } = await thread.info();
         const after = reader.cursor % (lastSeq + 1);
-        if (reader.of === "cursor" && after === lastSeq && status !== "busy") return { reader, frames: [], from: after };
+        if (reader.of === "cursor" && after === lastSeq && status !== "busy")
+          return { reader, frames: [], from: after };
         const stream: AsyncIterable<ThreadFrame> =
           reader.of === "run" ? run.events() : thread.events(reader.of === "cursor" ? { after } : {});
         return {
@@ -594,7 +595,7 @@ onEveryStorage("streams", (kind) => {
             }
           },
         ),
-        { numRuns: size(150, 2_000) },
+        { numRuns: size(150, kind.fullShare * 2_000) },
       );
     });
   });

@@ -12,7 +12,6 @@ export const postgresDialect: SqlDialect = {
   createQueryCompiler: () => new PostgresQueryCompiler(),
   keyText: sql`text collate "C"`,
   clusteredTable: undefined,
-  locksRows: false, // lists and lookups read only; what a transaction locks is in lock-statements.ts
   now: (given) => sql<number>`coalesce(cast(${given} as bigint), ${sql.raw(serverTime)})`,
   ownTables,
   metadataHas,

@@ -167,7 +167,8 @@ class Postgres implements PostgresStorage {
     const database = createDatabase({ clients, schema, prepare, lockWait: wait, now: () => timeOf(clock) });
     const end = async () => {
       await connected.end();
-      unguard();
+      // Clients of our own pool may still be saying goodbye, to a server that may cut them off.
+      if ("pool" in this.#settings.source) unguard();
     };
     try {
       await prepareServer(clients, schema);

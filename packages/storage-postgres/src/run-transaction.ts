@@ -4,6 +4,7 @@ import type { Effect, StorageTransaction } from "@heddle/core/storage";
 import { HeddleError } from "@heddle/core/storage";
 import { applyInTransaction } from "./apply-in-transaction.js";
 import type { Database } from "./database.js";
+import { despiteLosses } from "./despite-losses.js";
 import { hostOf, type PostgresHost, requireOpen, type Scope } from "./host.js";
 import { serverTime } from "./postgres-dialect.js";
 import type { ClientSession } from "./session.js";
@@ -27,10 +28,21 @@ export async function runTransaction<Result>(
   body: Body<Result>,
   inScope: InScope,
 ): Promise<Outcome<Result>> {
+  try {
+    return await despiteLosses(() => attempt(database, body, inScope));
+  } catch (error) {
+    throw error instanceof BodyFailed ? error.cause : toStorageError(error);
+  }
+}
+
+/** Fails with a lost connection only where the body was not called yet. */
+async function attempt<Result>(database: Database, body: Body<Result>, inScope: InScope): Promise<Outcome<Result>> {
   let decided: { readonly outcome: Outcome<Result>; readonly marker: string } | undefined;
+  let isBegun = false;
   try {
     return await database.clients.use(async (session) => {
       const begun = await begin(database, session);
+      isBegun = true;
       const outcome = await runBody(database, session, body, inScope);
       const marker = database.markers.create(begun.now);
       decided = { outcome, marker };
@@ -38,7 +50,7 @@ export async function runTransaction<Result>(
       return outcome;
     });
   } catch (error) {
-    if (error instanceof BodyFailed) throw error.cause;
+    if (error instanceof BodyFailed || !isBegun) throw error;
     if (decided === undefined || !(error instanceof CommitInDoubt)) throw toStorageError(error);
     if (await database.markers.wasCommitted(decided.marker)) return decided.outcome;
     throw toStorageError(error.cause);

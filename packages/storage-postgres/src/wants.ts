@@ -22,9 +22,9 @@ export interface Wants {
 
 export interface ClaimWant {
   readonly agents: readonly string[];
-  /** Runs to claim. */
+  /** Runs to claim; 0: none. */
   readonly limit: number;
-  /** Runs to compare an accepted one with: one more than may be claimed before. */
+  /** Runs to compare an accepted one with: one more than may be claimed before; 0: none. */
   readonly peek: number;
 }
 
@@ -35,7 +35,9 @@ export function wantsOf(intents: readonly Intent[]): Wants {
   return {
     threads: distinct(needs.flatMap((need) => need.threads)),
     runs: distinct(needs.flatMap((need) => need.runs)),
-    runsWithThreads: distinct(intents.flatMap((intent) => (intent.kind === "extend_leases" ? [] : needsOf(intent).runs))),
+    runsWithThreads: distinct(
+      intents.flatMap((intent) => (intent.kind === "extend_leases" ? [] : needsOf(intent).runs)),
+    ),
     activeRunsOf: distinct(needs.flatMap((need) => need.activeRunsOf)),
     queuesOf: distinct(needs.flatMap((need) => need.queuesOf)),
     queueDepth: mostOften(needs.flatMap((need) => need.queuesOf)) + 1,
@@ -55,18 +57,25 @@ function threadsToCreate(intent: Intent): readonly string[] {
   return [intent.run.threadId];
 }
 
+/** What is claimed for one list of agents may be what another list asks for: all claims count towards each. */
 function claimsOf(intents: readonly Intent[]): ClaimWant[] {
-  const wants = new Map<string, { agents: readonly string[]; limit: number; compares: boolean }>();
+  const wants = new Map<string, { agents: readonly string[]; claims: boolean; compares: boolean }>();
+  let limit = 0;
   for (const intent of intents) {
     const agents = agentsOf(intent);
     if (agents === undefined) continue;
     const id = JSON.stringify(agents);
-    const want = wants.get(id) ?? { agents, limit: 0, compares: false };
-    if (intent.kind === "claim_runs") want.limit += intent.limit;
+    const want = wants.get(id) ?? { agents, claims: false, compares: false };
+    if (intent.kind === "claim_runs") limit += intent.limit;
+    if (intent.kind === "claim_runs") want.claims = true;
     else want.compares = true;
     wants.set(id, want);
   }
-  return [...wants.values()].map(({ agents, limit, compares }) => ({ agents, limit, peek: compares ? limit + 1 : 0 }));
+  return [...wants.values()].map(({ agents, claims, compares }) => ({
+    agents,
+    limit: claims ? limit : 0,
+    peek: compares ? limit + 1 : 0,
+  }));
 }
 
 function agentsOf(intent: Intent): readonly string[] | undefined {

@@ -20,8 +20,6 @@ export interface SqlDialect {
   readonly keyText: ColumnDataType | Expression<string>;
   /** Appended to `create table` where rows are short and only found by their key: the key then holds the row. */
   readonly clusteredTable: Expression<unknown> | undefined;
-  /** `for update` on what a transaction may change. Unneeded where one transaction writes at a time. */
-  readonly locksRows: boolean;
 
   /** Tables and indexes that only this database needs, made with the first step of the schema. */
   ownTables?(db: Kysely<HeddleTables>): readonly Compilable[];

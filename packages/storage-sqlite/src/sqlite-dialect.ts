@@ -9,7 +9,6 @@ export const sqliteDialect: SqlDialect = {
   createQueryCompiler: () => new SqliteQueryCompiler(),
   keyText: "text", // compared byte by byte unless told otherwise
   clusteredTable: sql`without rowid`,
-  locksRows: false,
   metadataHas,
 };
 

@@ -12,7 +12,7 @@ export type Queries = ReturnType<typeof createQueries>;
 
 export function createQueries(db: QueryBuilder, dialect: SqlDialect) {
   return {
-    ...recordQueries(db, dialect),
+    ...recordQueries(db),
     ...writeQueries(db),
     ...removalQueries(db, dialect),
     ...checkpointQueries(db),

@@ -1,6 +1,6 @@
 /**
- * What a unit of work reads, one query per method of `RecordReader`. Where a database locks rows, these queries lock
- * what they read.
+ * What a unit of work reads, one query per method of `RecordReader`. They lock nothing: a database on which several
+ * transactions write at once has statements of its own for what it locks.
  *
  * Conditions of partial indexes are literals: a database picks such an index only where it can see that it fits.
  */
@@ -27,7 +27,6 @@ import {
   threadColumns,
   tombstoneColumns,
 } from "../columns.js";
-import type { SqlDialect } from "../dialect.js";
 import type { QueryBuilder } from "../query-builder.js";
 import type { RunRow, ThreadRow } from "../rows.js";
 import type { Param } from "../template.js";
@@ -38,11 +37,11 @@ export type ByThread = { readonly threadId: string };
 export type ByOwner = { readonly ownerId: string };
 export type ByQueue = { readonly threadId: string; readonly limit: number };
 
-export function recordQueries(db: QueryBuilder, dialect: SqlDialect) {
-  return { ...threadQueries(db, dialect), ...runQueries(db, dialect), ...checkpointQueries(db), ...keyQueries(db) };
+export function recordQueries(db: QueryBuilder) {
+  return { ...threadQueries(db), ...runQueries(db), ...checkpointQueries(db), ...keyQueries(db) };
 }
 
-function threadQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
+function threadQueries(db: QueryBuilder) {
   return {
     thread: template<ById, ThreadRow>((param) =>
       db
@@ -53,7 +52,6 @@ function threadQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
           "=",
           param(({ id }) => id),
         )
-        .$if(locksRows, (query) => query.forUpdate())
         .$castTo<ThreadRow>(),
     ),
     tombstone: template<ByThread, TombstoneRecord>((param) =>
@@ -70,7 +68,7 @@ function threadQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
   };
 }
 
-function runQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
+function runQueries(db: QueryBuilder) {
   const runs = db.selectFrom("heddle_runs").select(selection(runColumns));
   return {
     run: template<ById, RunRow>((param) =>
@@ -80,7 +78,6 @@ function runQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
           "=",
           param(({ id }) => id),
         )
-        .$if(locksRows, (query) => query.forUpdate())
         .$castTo<RunRow>(),
     ),
     queue: template<ByQueue, RunRow>((param) =>
@@ -93,7 +90,6 @@ function runQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
         .where("queue_position", "is not", null)
         .orderBy("queue_position")
         .limit(paramLimit(param, ({ limit }) => limit))
-        .$if(locksRows, (query) => query.forUpdate())
         .$castTo<RunRow>(),
     ),
     unsettledRuns: template<ByThread, RunRow>((param) =>
@@ -104,7 +100,6 @@ function runQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
           param(({ threadId }) => threadId),
         )
         .where("status", "in", [sql.lit("pending" as const), sql.lit("running" as const)])
-        .$if(locksRows, (query) => query.forUpdate())
         .$castTo<RunRow>(),
     ),
     claimable: templatePerCount((agents) =>
@@ -127,7 +122,6 @@ function runQueries(db: QueryBuilder, { locksRows }: SqlDialect) {
           .orderBy("created_at")
           .orderBy("id")
           .limit(paramLimit(param, ({ limit }) => limit))
-          .$if(locksRows, (query) => query.forUpdate().skipLocked())
           .$castTo<RunRow>(),
       ),
     ),

@@ -373,7 +373,7 @@ test("the same commands give the same results on every storage", { timeout: size
         for (const player of players) await player.world.close();
       }
     }),
-    { numRuns: size(60, 300), ...seeded() },
+    { numRuns: size(60, 150), ...seeded() },
   );
 });
 

@@ -62,7 +62,7 @@ afterAll(async () => (await server)?.stop());
 /** A schema of its own on a server that all tests share. */
 const postgres: StorageKind = {
   name: "postgres",
-  fullShare: 0.2,
+  fullShare: 0.1,
   takesTurns: false,
   async create() {
     server ??= TestServer.start();

@@ -38,7 +38,7 @@ describe("simulation", () => {
   });
 
   test("the judge knows nothing of the engine's own code", () => {
-    const rules = fileURLToPath(new URL("../src/testing/simulation/rules/", import.meta.url));
+    const rules = fileURLToPath(new URL("../src/testing/history/rules/", import.meta.url));
     const imports = readdirSync(rules).flatMap((file) => [
       ...readFileSync(rules + file, "utf8").matchAll(/from "(.*)"/g),
     ]);

@@ -1,9 +1,9 @@
 /** Carries out a plan's faults: counts the calls of all workers, and strikes at those that the plan names. */
 
+import type { Recorder } from "../history/recorder.js";
 import type { Misfortune } from "./faulty-storage.js";
 import type { Fault } from "./plan.js";
 import type { Process } from "./process.js";
-import type { Recorder } from "./recorder.js";
 import type { Scheduler } from "./scheduler.js";
 import type { SimWorker } from "./sim-worker.js";
 

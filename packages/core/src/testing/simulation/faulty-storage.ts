@@ -16,7 +16,7 @@ import type {
   ThreadReader,
   WorkReader,
 } from "../../ports/storage.js";
-import type { Dice } from "./dice.js";
+import type { Dice } from "../history/dice.js";
 import type { Fault, StorageStyle } from "./plan.js";
 import type { Process } from "./process.js";
 

@@ -3,9 +3,10 @@
  * testing": Groce and others, 2012): rare meetings of two kinds come about that an even mixture would hardly ever make.
  */
 
-import { Dice } from "./dice.js";
+import { Dice } from "../history/dice.js";
+import type { ReadingPlan, StartPlan, Step } from "../history/script.js";
 import { makeStart } from "./make-start.js";
-import type { ClientPlan, Fault, FaultKind, Plan, ReadingPlan, StartPlan, Step, WorkerPlan } from "./plan.js";
+import type { ClientPlan, Fault, FaultKind, Plan, WorkerPlan } from "./plan.js";
 
 export const agentNames = ["weaver", "spinner"] as const;
 

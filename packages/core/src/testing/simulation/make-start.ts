@@ -1,7 +1,7 @@
 /** What one start asks for, and what its agent will do in each attempt. */
 
-import type { Dice } from "./dice.js";
-import type { AttemptScript, Op, StartPlan } from "./plan.js";
+import type { Dice } from "../history/dice.js";
+import type { AttemptScript, Op, StartPlan } from "../history/script.js";
 
 export function makeStart(dice: Dice, n: number, threads: readonly string[]): StartPlan {
   const thread = dice.chance(0.75) ? dice.pick(threads) : null;

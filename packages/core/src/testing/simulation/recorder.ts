@@ -1,12 +1,10 @@
 /** Writes the history down as it happens. */
 
-import type { AttemptEntry, HistoryEntry } from "./history.js";
+import type { HistoryEntry } from "../history/history.js";
+import type { Recorder, Untimed } from "../history/recorder.js";
 import type { Scheduler } from "./scheduler.js";
 
-/** An entry without its time. */
-type Untimed<Entry> = Entry extends unknown ? Omit<Entry, "time"> : never;
-
-export class Recorder {
+export class MemoryRecorder implements Recorder {
   readonly entries: HistoryEntry[] = [];
   readonly #scheduler: Scheduler;
   #calls = 0;
@@ -15,7 +13,7 @@ export class Recorder {
     this.#scheduler = scheduler;
   }
 
-  note(entry: Untimed<HistoryEntry> | AttemptEntry): void {
+  note(entry: Untimed<HistoryEntry>): void {
     this.entries.push({ time: this.#scheduler.time, ...entry } as HistoryEntry);
   }
 

@@ -4,7 +4,7 @@
  * waiting goes next. Time moves only when nothing else is ready, straight to the next timer.
  */
 
-import type { Dice } from "./dice.js";
+import type { Dice } from "../history/dice.js";
 
 /** Who waits. A paused owner's turns and timers are held back, a dead one's never come. */
 export interface Owner {

@@ -2,18 +2,19 @@
 
 import { createEngine } from "../../create-engine.js";
 import type { Agent } from "../../engine/agent.js";
-import { defineAgent } from "../../engine/agent.js";
 import type { Engine } from "../../engine/engine.js";
 import type { IdPrefix, Random } from "../../ports/random.js";
 import type { Storage } from "../../ports/storage.js";
-import { Dice } from "./dice.js";
+import type { Connection } from "../history/client.js";
+import { Dice } from "../history/dice.js";
+import type { Recorder } from "../history/recorder.js";
+import { codeOf, scriptedAgent } from "../history/scripted-agent.js";
+import { slotFiller } from "../history/slot-filler.js";
 import type { Misfortune } from "./faulty-storage.js";
 import { FaultyStorage } from "./faulty-storage.js";
 import type { Plan, WorkerPlan } from "./plan.js";
 import { Process } from "./process.js";
-import type { Recorder } from "./recorder.js";
 import type { Scheduler } from "./scheduler.js";
-import { codeOf, scriptedAgent } from "./scripted-agent.js";
 
 /** A database that several connections share. */
 export interface SimulatedDatabase {
@@ -37,7 +38,7 @@ export interface World {
 }
 
 /** An engine that lives, and its process. */
-export interface Life {
+export interface Life extends Connection {
   readonly engine: Engine;
   readonly process: Process;
   readonly name: string;
@@ -45,9 +46,6 @@ export interface Life {
   attempts: number;
   isOpen: boolean;
 }
-
-/** Waits for as many runs as there are slots: whoever leaks a slot never gets that many at once. */
-export const slotFiller = "slot-filler";
 
 export class SimWorker {
   readonly plan: WorkerPlan;
@@ -173,18 +171,6 @@ export class SimWorker {
       },
     };
     const scripted = this.plan.agents.map((name) => scriptedAgent(name, life.process, observer));
-    return [...scripted, this.#slotFiller(life)];
-  }
-
-  #slotFiller(life: Life): Agent {
-    let waiting: (() => void)[] = [];
-    const run = (): Promise<void> =>
-      new Promise((resolve) => {
-        waiting.push(resolve);
-        if (waiting.length < this.plan.concurrency) return;
-        for (const go of waiting) go();
-        waiting = [];
-      });
-    return defineAgent({ name: `${slotFiller} ${life.name}`, run }) as unknown as Agent;
+    return [...scripted, slotFiller(life.name, this.plan.concurrency)];
   }
 }

@@ -9,22 +9,22 @@ import { MemoryDatabase, MemoryStorage } from "../../adapters/memory-storage.js"
 import type { Storage } from "../../ports/storage.js";
 import type { StorageSnapshot } from "../check-invariants.js";
 import { checkInvariants } from "../check-invariants.js";
+import type { Caller } from "../history/call.js";
+import { call } from "../history/call.js";
+import type { Violation } from "../history/check-history.js";
+import { checkHistory } from "../history/check-history.js";
+import { Client } from "../history/client.js";
+import { Dice } from "../history/dice.js";
+import type { History } from "../history/history.js";
+import { readFinalState } from "../history/read-final-state.js";
+import { codeOf } from "../history/scripted-agent.js";
+import { fillSlots } from "../history/slot-filler.js";
 import { BadLuck } from "./bad-luck.js";
-import type { Caller } from "./call.js";
-import { call } from "./call.js";
-import type { Violation } from "./check-history.js";
-import { checkHistory } from "./check-history.js";
-import { Dice } from "./dice.js";
-import type { History } from "./history.js";
-import type { Plan } from "./plan.js";
-import { readFinalState } from "./read-final-state.js";
-import { Recorder } from "./recorder.js";
+import type { ClientPlan, Plan } from "./plan.js";
+import { MemoryRecorder } from "./recorder.js";
 import { Scheduler } from "./scheduler.js";
-import { codeOf } from "./scripted-agent.js";
-import type { Shared } from "./sim-client.js";
-import { SimClient } from "./sim-client.js";
 import type { Life, SimulatedDatabase, World } from "./sim-worker.js";
-import { SimWorker, slotFiller } from "./sim-worker.js";
+import { SimWorker } from "./sim-worker.js";
 
 export interface SimulationOptions {
   /** What the workers share. Default: a memory database. */
@@ -63,7 +63,7 @@ const patience = 16;
 class Simulation {
   readonly #plan: Plan;
   readonly #scheduler: Scheduler;
-  readonly #recorder: Recorder;
+  readonly #recorder: MemoryRecorder;
   readonly #luck: BadLuck;
   readonly #workers: readonly SimWorker[];
   readonly #inspector: Storage;
@@ -72,23 +72,22 @@ class Simulation {
   readonly #hanging: World["hanging"] = new Set();
   readonly #faults: string[] = [];
   readonly #looks: Dice;
-  readonly #shared: Shared;
+  readonly #runIds: string[] = [];
+  readonly #newest = new Map<string, number>();
   #snapshot: StorageSnapshot | undefined;
 
   constructor(plan: Plan, database: SimulatedDatabase) {
     this.#plan = plan;
     this.#scheduler = new Scheduler(new Dice(plan.seed, "schedule"), plan.scheduling);
-    this.#recorder = new Recorder(this.#scheduler);
+    this.#recorder = new MemoryRecorder(this.#scheduler);
     this.#luck = new BadLuck(plan.faults, this.#scheduler, this.#recorder);
     this.#inspector = database.inspect?.() ?? database.connect();
     this.#looks = new Dice(plan.seed, "looks");
     const world = this.#world(database);
     this.#workers = plan.workers.map((worker, index) => new SimWorker(world, index, worker));
     this.#luck.befall(this.#workers);
-    const { signal: stop } = this.#stop;
     // One per reader, and there may be many.
-    setMaxListeners(0, stop);
-    this.#shared = { scheduler: this.#scheduler, workers: this.#workers, runIds: [], newest: new Map(), stop };
+    setMaxListeners(0, this.#stop.signal);
   }
 
   async run(): Promise<History> {
@@ -96,7 +95,7 @@ class Simulation {
     for (const worker of this.#workers) void worker.start();
     let working = this.#plan.clients.length;
     this.#plan.clients.forEach((client, index) => {
-      const done = new SimClient(this.#caller(`c${index}`), client, this.#shared).run();
+      const done = this.#play(`c${index}`, client);
       void done.catch((error: unknown) => this.#fault("a client", error)).then(() => working--);
     });
     const isDone = (): boolean => working === 0;
@@ -106,6 +105,28 @@ class Simulation {
     }
     await this.#settle(isDone);
     return { entries: this.#recorder.entries, final: await this.#final() };
+  }
+
+  /** Step by step, on the client's worker or, while that is dead, on the next one that lives. */
+  async #play(name: string, { worker, steps }: ClientPlan): Promise<void> {
+    const client = new Client(this.#caller(name), {
+      connect: (turn) => this.#connect(worker + turn),
+      sleep: (ms) => this.#scheduler.sleep(ms),
+      runIds: this.#runIds,
+      newest: this.#newest,
+      stop: this.#stop.signal,
+    });
+    for (const step of steps) await client.take(step);
+  }
+
+  async #connect(first: number): Promise<Life> {
+    for (;;) {
+      for (let next = 0; next < this.#workers.length; next++) {
+        const life = this.#workers[(first + next) % this.#workers.length]?.life;
+        if (life !== undefined) return life;
+      }
+      await this.#scheduler.sleep(100);
+    }
   }
 
   #world(database: SimulatedDatabase): World {
@@ -197,7 +218,7 @@ class Simulation {
   }
 
   async #cancel(runId: string, life: Life): Promise<void> {
-    await call(this.#caller("operator"), life, { kind: "cancel", runId, wait: false }, async () => {
+    await call(this.#caller("operator"), life.process, { kind: "cancel", runId, wait: false }, async () => {
       const { outcome } = await life.engine.runs.cancel(runId);
       return { kind: "canceled", outcome };
     });
@@ -206,14 +227,7 @@ class Simulation {
   async #fillSlots(): Promise<void> {
     for (const { life, plan } of this.#workers) {
       if (life === undefined || !plan.works) continue;
-      const slots = plan.concurrency;
-      void call(this.#caller("operator"), life, { kind: "fill_slots", slots }, async () => {
-        const agent = { name: `${slotFiller} ${life.name}` };
-        const starts = Array.from({ length: slots }, () => ({ agent, input: {} }));
-        const runs = await life.engine.runs.startMany(starts);
-        await Promise.all(runs.map((run) => run.result()));
-        return { kind: "done" };
-      });
+      void fillSlots(this.#caller("operator"), life, plan.concurrency);
     }
     await this.#runFor(() => false, roundLength * 3);
   }

@@ -8,8 +8,8 @@ import { defineAgent } from "../../engine/agent.js";
 import { HeddleError } from "../../errors.js";
 import type { Json, JsonObject } from "../../model/json.js";
 import type { AttemptEntry, SeenValues } from "./history.js";
-import type { AttemptScript, Op } from "./plan.js";
-import type { Process } from "./process.js";
+import type { Place } from "./place.js";
+import type { AttemptScript, Op } from "./script.js";
 
 /** The input of a run. */
 export interface ScriptedInput {
@@ -29,7 +29,7 @@ export interface Observer {
 
 type Context = AgentContext<Json, JsonObject, Json>;
 
-export function scriptedAgent(name: string, process: Process, observer: Observer): Agent {
+export function scriptedAgent(name: string, process: Place, observer: Observer): Agent {
   const run = (context: Context): Promise<{ output: Json; values?: JsonObject }> =>
     new ScriptedAttempt(context, process, observer).run();
   return defineAgent({ name, run }) as unknown as Agent;
@@ -37,7 +37,7 @@ export function scriptedAgent(name: string, process: Process, observer: Observer
 
 class ScriptedAttempt {
   readonly #context: Context;
-  readonly #process: Process;
+  readonly #process: Place;
   readonly #observer: Observer;
   readonly #name: { readonly runId: string; readonly attempt: number };
   readonly #input: ScriptedInput;
@@ -47,7 +47,7 @@ class ScriptedAttempt {
   #emitted = 0;
   #checkpoints: Promise<unknown> = Promise.resolve();
 
-  constructor(context: Context, process: Process, observer: Observer) {
+  constructor(context: Context, process: Place, observer: Observer) {
     this.#context = context;
     this.#process = process;
     this.#observer = observer;

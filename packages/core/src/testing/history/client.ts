@@ -1,4 +1,4 @@
-/** A client: takes its steps one after the other, on whichever worker lives. Readers and waiters go on beside them. */
+/** A client: takes steps on an engine and notes what it is answered. Readers and waiters go on beside them. */
 
 import type { Engine } from "../../engine/engine.js";
 import type { RunHandle, RunOutcome } from "../../engine/run-handle.js";
@@ -6,16 +6,24 @@ import type { AnyStartOptions } from "../../engine/start-run.js";
 import type { Caller } from "./call.js";
 import { call } from "./call.js";
 import type { Answer, AnswerValue, Command, SeenFrame, SeenOutcome, StartCommand } from "./history.js";
-import type { ClientPlan, ReadingPlan, StartPlan, Step } from "./plan.js";
+import type { Place } from "./place.js";
 import { fieldOf, readStream } from "./read-stream.js";
-import type { Scheduler } from "./scheduler.js";
+import type { ReadingPlan, StartPlan, Step } from "./script.js";
 import { seenValues } from "./scripted-agent.js";
-import type { Life, SimWorker } from "./sim-worker.js";
 
-/** What all clients know together. */
-export interface Shared {
-  readonly scheduler: Scheduler;
-  readonly workers: readonly SimWorker[];
+/** An engine that takes calls, and where it is. */
+export interface Connection {
+  readonly engine: Engine;
+  readonly process: Place;
+  /** `false`: it is being closed. */
+  readonly isOpen: boolean;
+}
+
+/** What the clients of one place know together. */
+export interface Surroundings {
+  /** An engine that lives, as soon as there is one. @param turn rises when the client wants another one */
+  connect(turn: number): Promise<Connection>;
+  sleep(ms: number): Promise<void>;
   /** Runs that were accepted, oldest first. */
   readonly runIds: string[];
   /** The newest event that anybody saw, by thread. */
@@ -26,176 +34,165 @@ export interface Shared {
 
 const done: AnswerValue = { kind: "done" };
 
-export class SimClient {
+export class Client {
   readonly #caller: Caller;
-  readonly #plan: ClientPlan;
-  readonly #shared: Shared;
+  readonly #around: Surroundings;
   #turn = 0;
 
-  constructor(caller: Caller, plan: ClientPlan, shared: Shared) {
+  constructor(caller: Caller, around: Surroundings) {
     this.#caller = caller;
-    this.#plan = plan;
-    this.#shared = shared;
+    this.#around = around;
   }
 
-  async run(): Promise<void> {
-    for (const step of this.#plan.steps) {
-      if (step.do === "think") await this.#shared.scheduler.sleep(step.ms);
-      else await this.#take(step, await this.#connect());
-    }
+  /** Ends when the step is taken. Readers, and waiters for runs that it started, go on. Never rejects. */
+  async take(step: Step): Promise<void> {
+    if (step.do === "think") await this.#around.sleep(step.ms);
+    else await this.#take(step, await this.#around.connect(this.#turn));
   }
 
-  /** Its worker's engine, or the next one's, as soon as there is one. */
-  async #connect(): Promise<Life> {
-    const { workers, scheduler } = this.#shared;
-    for (;;) {
-      for (let next = 0; next < workers.length; next++) {
-        const life = workers[(this.#plan.worker + this.#turn + next) % workers.length]?.life;
-        if (life !== undefined) return life;
-      }
-      await scheduler.sleep(100);
-    }
-  }
-
-  async #take(step: Exclude<Step, { do: "think" }>, life: Life): Promise<void> {
-    const { engine } = life;
+  async #take(step: Exclude<Step, { do: "think" }>, connection: Connection): Promise<void> {
+    const { engine } = connection;
     switch (step.do) {
       case "create":
-        return this.#create(step, life);
+        return this.#create(step, connection);
       case "copy":
-        return this.#thread(life, { kind: "copy_thread", from: step.from, to: step.to }, async () => {
+        return this.#thread(connection, { kind: "copy_thread", from: step.from, to: step.to }, async () => {
           await (await engine.threads.get(step.from)).copy({ id: step.to });
         });
       case "delete_thread":
-        return this.#thread(life, { kind: "delete_thread", threadId: step.thread }, async () => {
+        return this.#thread(connection, { kind: "delete_thread", threadId: step.thread }, async () => {
           await (await engine.threads.get(step.thread)).delete();
         });
       case "start":
-        return this.#start([step.start], life, step.reading);
+        return this.#start([step.start], connection, step.reading);
       case "start_many":
-        return this.#start(step.starts, life, null);
+        return this.#start(step.starts, connection, null);
       case "values":
-        return this.#values(step.thread, life);
+        return this.#values(step.thread, connection);
       case "read_thread":
-        return this.#readThread(step.thread, step.reading, life);
+        return this.#readThread(step.thread, step.reading, connection);
       default:
-        return this.#takeWithRun(step, life);
+        return this.#takeWithRun(step, connection);
     }
   }
 
-  async #thread(life: Life, command: Command, carryOut: () => Promise<void>): Promise<void> {
-    await this.#call(life, command, async () => {
+  async #thread(connection: Connection, command: Command, carryOut: () => Promise<void>): Promise<void> {
+    await this.#call(connection, command, async () => {
       await carryOut();
       return done;
     });
   }
 
-  #create({ thread, orGet, token }: Extract<Step, { do: "create" }>, life: Life): Promise<void> {
+  #create({ thread, orGet, token }: Extract<Step, { do: "create" }>, connection: Connection): Promise<void> {
     const values = token === null ? {} : { values: { log: [token], count: 1 } };
-    return this.#thread(life, { kind: "create_thread", threadId: thread, orGet, token }, async () => {
-      const { threads } = life.engine;
+    return this.#thread(connection, { kind: "create_thread", threadId: thread, orGet, token }, async () => {
+      const { threads } = connection.engine;
       await (orGet ? threads.getOrCreate(thread, values) : threads.create({ id: thread, ...values }));
     });
   }
 
-  async #values(threadId: string, life: Life): Promise<void> {
-    await this.#call(life, { kind: "values", threadId }, async () => {
-      const thread = await life.engine.threads.get(threadId);
+  async #values(threadId: string, connection: Connection): Promise<void> {
+    await this.#call(connection, { kind: "values", threadId }, async () => {
+      const thread = await connection.engine.threads.get(threadId);
       return { kind: "values", values: seenValues(await thread.values()) };
     });
   }
 
-  async #start(starts: readonly StartPlan[], life: Life, reading: ReadingPlan | null): Promise<void> {
+  async #start(starts: readonly StartPlan[], connection: Connection, reading: ReadingPlan | null): Promise<void> {
     const command: Command = { kind: "start", starts: starts.map(startCommand) };
-    const answer = await this.#call(life, command, async () => {
-      const runs = await startRuns(life.engine, starts);
+    const answer = await this.#call(connection, command, async () => {
+      const runs = await startRuns(connection.engine, starts);
       const runIds = runs.map(({ id }) => id);
       // Waits from the start on: whatever settles the run, whoever started it hears of it.
-      for (const run of runs) void this.#wait(run, life);
-      if (reading !== null) for (const run of runs) this.#readRun(run.id, reading, life, run);
+      for (const run of runs) void this.#wait(run, connection);
+      if (reading !== null) for (const run of runs) this.#readRun(run.id, reading, connection, run);
       return { kind: "started", runIds };
     });
     if (answer.type !== "ok" || answer.value.kind !== "started") return;
-    for (const id of answer.value.runIds) if (!this.#shared.runIds.includes(id)) this.#shared.runIds.push(id);
+    for (const id of answer.value.runIds) if (!this.#around.runIds.includes(id)) this.#around.runIds.push(id);
   }
 
-  async #takeWithRun(step: Extract<Step, { run: number }>, life: Life): Promise<void> {
-    const { runIds } = this.#shared;
+  async #takeWithRun(step: Extract<Step, { run: number }>, connection: Connection): Promise<void> {
+    const { runIds } = this.#around;
     const runId = runIds[Math.max(Math.ceil(step.run * runIds.length) - 1, 0)];
     if (runId === undefined) return;
-    const { engine } = life;
+    const { engine } = connection;
     switch (step.do) {
       case "cancel":
-        await this.#call(life, { kind: "cancel", runId, wait: step.wait }, async () => {
+        await this.#call(connection, { kind: "cancel", runId, wait: step.wait }, async () => {
           const grace = step.grace === null ? {} : { grace: step.grace };
           const { outcome } = await engine.runs.cancel(runId, { wait: step.wait, ...grace });
           return { kind: "canceled", outcome };
         });
         return;
       case "delete_run":
-        return this.#thread(life, { kind: "delete_run", runId }, () => engine.runs.delete(runId));
+        return this.#thread(connection, { kind: "delete_run", runId }, () => engine.runs.delete(runId));
       case "wait": {
-        const waited = this.#call(life, { kind: "wait", runId }, async () => {
+        const waited = this.#call(connection, { kind: "wait", runId }, async () => {
           const run = await engine.runs.get(runId);
           return { kind: "outcome", outcome: seenOutcome(await run.settled()) };
         });
-        if (!step.background) await Promise.race([waited, this.#shared.scheduler.sleep(60_000)]);
+        if (!step.background) await Promise.race([waited, this.#around.sleep(60_000)]);
         return;
       }
       case "read_run":
-        return this.#readRun(runId, step.reading, life);
+        return this.#readRun(runId, step.reading, connection);
       case "inspect":
-        await this.#call(life, { kind: "inspect", threadId: step.thread, runId }, () =>
+        await this.#call(connection, { kind: "inspect", threadId: step.thread, runId }, () =>
           inspect(engine, step.thread, runId),
         );
         return;
     }
   }
 
-  #wait(run: RunHandle, life: Life): Promise<Answer> {
-    return this.#call(life, { kind: "wait", runId: run.id }, async () => ({
+  #wait(run: RunHandle, connection: Connection): Promise<Answer> {
+    return this.#call(connection, { kind: "wait", runId: run.id }, async () => ({
       kind: "outcome",
       outcome: seenOutcome(await run.settled()),
     }));
   }
 
-  #readRun(runId: string, reading: ReadingPlan, life: Life, known?: RunHandle): void {
+  #readRun(runId: string, reading: ReadingPlan, connection: Connection, known?: RunHandle): void {
     // A run's own numbers are not known beforehand: from the stream's first event, or from where the run begins.
     const after = reading.after === null ? null : 0;
     const command: Command = { kind: "read_run", runId, after, frames: reading.frames };
-    void this.#call(life, command, async (number) => {
-      const run = known ?? (await life.engine.runs.get(runId));
+    void this.#call(connection, command, async (number) => {
+      const run = known ?? (await connection.engine.runs.get(runId));
       const onDisconnect = reading.cancels ? "cancel" : "continue";
-      const frames = run.events({ signal: this.#shared.stop, onDisconnect, ...(after === null ? {} : { after }) });
-      return readStream(frames, reading, this.#surroundings(life), (frame) => this.#frame(number, frame));
+      const frames = run.events({ signal: this.#around.stop, onDisconnect, ...(after === null ? {} : { after }) });
+      return readStream(frames, reading, this.#reader(connection), (frame) => this.#frame(number, frame));
     });
   }
 
-  #readThread(threadId: string, reading: ReadingPlan, life: Life): void {
-    const { newest } = this.#shared;
+  #readThread(threadId: string, reading: ReadingPlan, connection: Connection): void {
+    const { newest } = this.#around;
     const known = newest.get(threadId) ?? 0;
     const after = reading.after === null ? null : Math.floor(reading.after * known);
     const command: Command = { kind: "read_thread", threadId, after, frames: reading.frames };
-    void this.#call(life, command, async (number) => {
-      const thread = await life.engine.threads.get(threadId);
-      const frames = thread.events({ signal: this.#shared.stop, ...(after === null ? {} : { after }) });
-      return readStream(frames, reading, this.#surroundings(life), (frame) => {
+    void this.#call(connection, command, async (number) => {
+      const thread = await connection.engine.threads.get(threadId);
+      const frames = thread.events({ signal: this.#around.stop, ...(after === null ? {} : { after }) });
+      return readStream(frames, reading, this.#reader(connection), (frame) => {
         if (frame.kind === "event") newest.set(threadId, Math.max(newest.get(threadId) ?? 0, frame.seq));
         this.#frame(number, frame);
       });
     });
   }
 
-  #surroundings(life: Life) {
-    return { process: life.process, stop: this.#shared.stop, isOpen: () => life.isOpen };
+  #reader(connection: Connection) {
+    return { process: connection.process, stop: this.#around.stop, isOpen: () => connection.isOpen };
   }
 
   #frame(number: number, frame: SeenFrame): void {
     this.#caller.recorder.note({ type: "frame", call: number, frame });
   }
 
-  async #call(life: Life, command: Command, carryOut: (call: number) => Promise<AnswerValue>): Promise<Answer> {
-    const answer = await call(this.#caller, life, command, carryOut);
+  async #call(
+    connection: Connection,
+    command: Command,
+    carryOut: (call: number) => Promise<AnswerValue>,
+  ): Promise<Answer> {
+    const answer = await call(this.#caller, connection.process, command, carryOut);
     // A worker that does not answer well is left for another.
     if (answer.type === "unknown" || answer.type === "lost") this.#turn++;
     return answer;

@@ -2,6 +2,7 @@
 
 import { createEngine } from "../../create-engine.js";
 import type { Engine } from "../../engine/engine.js";
+import type { Checkpoint, ThreadHandle } from "../../engine/thread-handle.js";
 import type { Run } from "../../model/run-view.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Storage } from "../../ports/storage.js";
@@ -56,13 +57,23 @@ async function readThread(
   const thread = await engine.threads.get(id);
   const values = seenValues(await thread.values());
   const checkpoints: FinalCheckpoint[] = [];
-  for (const { id: checkpoint, runId, kind, attempt } of await thread.history({ limit: 100 })) {
+  for (const { id: checkpoint, runId, kind, attempt } of await wholeHistory(thread)) {
     const at = await thread
       .valuesAt(checkpoint)
       .catch((error: unknown) => note(`checkpoint ${checkpoint} of thread ${id}`, error));
     checkpoints.unshift({ id: checkpoint, runId: runId ?? null, kind, attempt, values: seenValues(at ?? {}) });
   }
   return { id, activeRunId: record?.activeRunId ?? null, lastSeq: record?.lastSeq ?? 0, values, checkpoints };
+}
+
+async function wholeHistory(thread: ThreadHandle): Promise<Checkpoint[]> {
+  const newestFirst: Checkpoint[] = [];
+  for (;;) {
+    const last = newestFirst.at(-1);
+    const page = await thread.history({ limit: 100, ...(last && { before: last.id }) });
+    newestFirst.push(...page);
+    if (page.length < 100) return newestFirst;
+  }
 }
 
 async function readRun(engine: Engine, id: string, snapshot: StorageSnapshot): Promise<FinalRun> {

@@ -2,9 +2,9 @@
 
 import { HeddleError } from "../../errors.js";
 import type { Answer, AnswerValue, Command } from "./history.js";
+import type { Place } from "./place.js";
 import type { Recorder } from "./recorder.js";
 import { codeOf } from "./scripted-agent.js";
-import type { Life } from "./sim-worker.js";
 
 export interface Caller {
   readonly name: string;
@@ -16,17 +16,17 @@ export interface Caller {
 /** Never rejects: the answer says how it went. */
 export async function call(
   caller: Caller,
-  life: Life,
+  place: Place,
   command: Command,
   carryOut: (number: number) => Promise<AnswerValue>,
 ): Promise<Answer> {
   const { recorder, open } = caller;
   const number = recorder.nextCall();
-  recorder.note({ type: "call", call: number, client: caller.name, worker: life.name, command });
+  recorder.note({ type: "call", call: number, client: caller.name, worker: place.name, command });
   open.add(number);
   // The call reaches the process when it has its turn: a paused one hears nothing.
-  const answered = life.process.turn().then(() => carryOut(number));
-  const lost = life.process.died.then((): Answer => ({ type: "lost" }));
+  const answered = place.turn().then(() => carryOut(number));
+  const lost = place.died.then((): Answer => ({ type: "lost" }));
   const answer = await Promise.race([answered.then(ok, failed), lost]);
   open.delete(number);
   recorder.note({ type: "answer", call: number, answer });

@@ -2,14 +2,14 @@
 
 import type { ThreadFrame } from "../../model/event.js";
 import type { AnswerValue, SeenFrame } from "./history.js";
-import type { ReadingPlan } from "./plan.js";
-import type { Process } from "./process.js";
+import type { Place } from "./place.js";
+import type { ReadingPlan } from "./script.js";
 import { seenValues } from "./scripted-agent.js";
 
 export async function readStream(
   frames: AsyncIterable<ThreadFrame>,
   { frames: most, pace }: ReadingPlan,
-  { process, stop, isOpen }: { readonly process: Process; readonly stop: AbortSignal; isOpen(): boolean },
+  { process, stop, isOpen }: { readonly process: Place; readonly stop: AbortSignal; isOpen(): boolean },
   note: (frame: SeenFrame) => void,
 ): Promise<AnswerValue> {
   let count = 0;

@@ -35,7 +35,6 @@ export class CommitMarkers {
   readonly #put: Statement;
   readonly #plant: Statement;
   readonly #ask: Statement;
-  readonly #purge: Statement;
 
   /** @param patience ms until the answer must be there */
   constructor(clients: Clients, { commits }: SchemaNames, statements: Statements, patience: number) {
@@ -44,9 +43,6 @@ export class CommitMarkers {
     this.#put = statements.fixed(`insert into ${commits} (id, committed) values ($1, 1)`);
     this.#plant = statements.fixed(`insert into ${commits} (id, committed) values ($1, 0) on conflict do nothing`);
     this.#ask = statements.fixed(`select committed from ${commits} where id = $1`);
-    this.#purge = statements.fixed(
-      `delete from ${commits} where id < lpad(to_hex(coalesce($1::bigint, ${serverTime}) - ${keep}), 12, '0')`,
-    );
   }
 
   /** A new marker: sorted by time, so that old ones are found and new ones lie together. */
@@ -56,10 +52,6 @@ export class CommitMarkers {
 
   put(marker: string): Bound {
     return bound(this.#put, marker);
-  }
-
-  purge(now: number | null): Bound {
-    return bound(this.#purge, now);
   }
 
   /** @throws HeddleError STORAGE_UNAVAILABLE with `outcome: "unknown"`, where the server does not come back in time */
@@ -82,6 +74,11 @@ export class CommitMarkers {
       return answer?.rows[0]?.["committed"] === 1;
     });
   }
+}
+
+/** $1 the time; `null`: the server's. */
+export function purgeMarkers({ commits }: SchemaNames): string {
+  return `delete from ${commits} where id < lpad(to_hex(coalesce($1::bigint, ${serverTime}) - ${keep}), 12, '0')`;
 }
 
 function isPassing(error: unknown): boolean {

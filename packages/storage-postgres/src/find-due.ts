@@ -1,39 +1,71 @@
-import type { DueQuery, DueWork } from "@heddle/core/storage";
-import type { DueRow, LeaseRow, PendingRow } from "@heddle/storage-sql";
-import { dueWork } from "@heddle/storage-sql";
-import type { Database } from "./database.js";
-import type { Read } from "./readers.js";
-import { bound } from "./statement.js";
+/**
+ * All questions of a poll in one statement, the time among them: what an idle engine costs is counted in queries.
+ *
+ * It is not told how to be planned, as others are (`planByKeys`): that would be a second statement. A plan that was made
+ * while the tables were empty is made anew once they are analyzed.
+ */
 
-/** All questions of a poll in one round trip, the time among them. */
+import type { DueQuery, DueWork } from "@heddle/core/storage";
+import type { DueParams, DueRow, LeaseRow, PendingRow, Template } from "@heddle/storage-sql";
+import { dueWork } from "@heddle/storage-sql";
+import { compose } from "./compose.js";
+import type { Database } from "./database.js";
+import { serverTime } from "./postgres-dialect.js";
+import type { Read } from "./readers.js";
+import { bound, type Row, type Statement } from "./statement.js";
+
 export async function findDue(database: Database, read: Read, query: DueQuery): Promise<DueWork> {
-  const { queries, statements, loads, planByKeys } = database;
   // `null` stands for the server's clock: see `SqlDialect.now`.
   const params = { ...query, now: database.now() as number };
-  const [, leases, pending, lost, delays, deadlines, time] = await read([
-    planByKeys,
-    statements.of(queries.leases, params),
-    statements.of(queries.pending(query.agents.length), params),
-    statements.of(queries.lostLeases(query.deadWorkers.length), params),
-    statements.of(queries.dueDelays, params),
-    statements.of(queries.dueDeadlines, params),
-    bound(loads.now, params.now),
-  ]);
-  const now = time?.[0]?.["now"] as number;
+  const { statement, bind } = questionOf(database, query);
+  const [rows] = await read([bound(statement, ...bind(params))]);
+  const row = rows?.[0] as Row;
+  const [lost, delays, deadlines] = [row["lost"], row["delays"], row["deadlines"]].map(parsed<DueRow>);
   return dueWork(
-    { ...params, now },
+    { ...params, now: row["now"] as number },
     {
-      leases: leases as unknown as LeaseRow[],
-      pending: readPending(pending?.[0]),
-      due: [lost, delays, deadlines].flat() as unknown as DueRow[],
+      leases: parsed<LeaseRow>(row["leases"]),
+      pending: parsed<PendingRow>(row["pending"])[0],
+      due: [lost, delays, deadlines].flatMap((found) => found ?? []),
     },
   );
 }
 
-/** A truth value comes as text. */
-function readPending(row: object | undefined): PendingRow | undefined {
-  if (row === undefined) return undefined;
-  const pending = row as PendingRow;
-  const claimable: unknown = pending.claimable;
-  return { ...pending, claimable: claimable === "t" };
+function parsed<Found>(text: unknown): Found[] {
+  return JSON.parse(text as string) as Found[];
+}
+
+interface Question {
+  readonly statement: Statement;
+  bind(params: DueParams): unknown[];
+}
+
+/** By how many agents and workers are asked about. */
+const questions = new WeakMap<Database, Map<string, Question>>();
+
+function questionOf(database: Database, { agents, deadWorkers }: DueQuery): Question {
+  const known = questions.get(database) ?? new Map<string, Question>();
+  questions.set(database, known);
+  const key = `${agents.length} ${deadWorkers.length}`;
+  const question = known.get(key) ?? newQuestion(database, agents.length, deadWorkers.length);
+  known.set(key, question);
+  return question;
+}
+
+function newQuestion({ queries, statements }: Database, agents: number, deadWorkers: number): Question {
+  const parts: Record<string, Template<DueParams, unknown>> = {
+    leases: queries.leases,
+    pending: queries.pending(agents),
+    lost: queries.lostLeases(deadWorkers),
+    delays: queries.dueDelays,
+    deadlines: queries.dueDeadlines,
+  };
+  const { texts, bind } = compose(Object.values(parts), 2);
+  const columns = Object.keys(parts).map(
+    (name, at) => `(select coalesce(json_agg(q), '[]') from (${texts[at]}) q) as ${name}`,
+  );
+  return {
+    statement: statements.fixed(`select coalesce($1::bigint, ${serverTime}) as now, ${columns.join(", ")}`),
+    bind: (params) => [params.now, ...bind(params)],
+  };
 }

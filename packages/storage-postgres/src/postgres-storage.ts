@@ -12,7 +12,7 @@ import type {
   WorkReader,
 } from "@heddle/core/storage";
 import { HeddleError } from "@heddle/core/storage";
-import { toRun } from "@heddle/storage-sql";
+import { type Scope, toRun } from "@heddle/storage-sql";
 import { adopt } from "./adopt.js";
 import { checkServer } from "./check-server.js";
 import { Clients } from "./clients.js";
@@ -22,7 +22,7 @@ import { createDatabase, type Database } from "./database.js";
 import { despiteLosses } from "./despite-losses.js";
 import { findDue } from "./find-due.js";
 import { Hints } from "./hints.js";
-import type { PostgresHost, Scope } from "./host.js";
+import type { PostgresHost } from "./host.js";
 import { Listener } from "./listener.js";
 import { migrate } from "./migrate.js";
 import { Notifier } from "./notifier.js";
@@ -233,13 +233,8 @@ class Postgres implements PostgresStorage {
   }
 
   async #purge(): Promise<void> {
-    const { queries, statements, markers, now } = this.#open().database;
-    const params = { now: now() as number };
-    await this.#read([
-      statements.of(queries.purgeKeys, params),
-      statements.of(queries.purgeTombstones, params),
-      markers.purge(now()),
-    ]);
+    const { purge, now } = this.#open().database;
+    await this.#read([purge(now())]);
   }
 }
 

@@ -1,11 +1,12 @@
 /** A transaction that spans awaits: the host's own statements and Heddle's intents, all or nothing. */
 
 import type { Effect, StorageTransaction } from "@heddle/core/storage";
-import { HeddleError } from "@heddle/core/storage";
+import type { Scope } from "@heddle/storage-sql";
+import { requireOpen, transactionEnded } from "@heddle/storage-sql";
 import { applyInTransaction } from "./apply-in-transaction.js";
 import type { Database } from "./database.js";
 import { despiteLosses } from "./despite-losses.js";
-import { hostOf, type PostgresHost, requireOpen, type Scope } from "./host.js";
+import { hostOf, type PostgresHost } from "./host.js";
 import { serverTime } from "./postgres-dialect.js";
 import type { ClientSession } from "./session.js";
 import { CommitInDoubt, isConnectionLoss, sqlState, toStorageError } from "./storage-errors.js";
@@ -109,18 +110,10 @@ async function commit(
       database.commit,
     ]);
     session.isInTransaction = false;
-    if (answers.at(-1)?.command !== "COMMIT") throw ended();
+    if (answers.at(-1)?.command !== "COMMIT") throw transactionEnded();
   } catch (error) {
-    if (sqlState(error) === "22012") throw ended();
+    if (sqlState(error) === "22012") throw transactionEnded();
     if (isConnectionLoss(error)) throw new CommitInDoubt("the connection broke during a commit", { cause: error });
     throw error;
   }
-}
-
-function ended(): HeddleError {
-  return new HeddleError(
-    "TRANSACTION_MISUSE",
-    "Something ended the transaction inside its body, so nobody can say what was kept. Leave begin, commit and " +
-      "rollback to Heddle; throw to roll back.",
-  );
 }

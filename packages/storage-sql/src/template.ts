@@ -10,6 +10,8 @@ import type { SqlDialect } from "./dialect.js";
 
 export interface Template<Params, Row> {
   readonly sql: string;
+  /** How many parameters it has. */
+  readonly places: number;
   /** The statement's parameters, in order. */
   bind(params: Params): unknown[];
   /** Only for the type checker: what a row of the answer looks like. */
@@ -33,7 +35,7 @@ export function template<Params, Row>(build: (param: Param<Params>) => Compilabl
   const param: Param<Params> = (read) => new Placeholder(read) as never;
   const { sql, parameters } = build(param).compile();
   const readers = parameters.map(readerOf<Params>);
-  return { sql, bind: (params) => readers.map((read) => read(params)) };
+  return { sql, places: readers.length, bind: (params) => readers.map((read) => read(params)) };
 }
 
 function readerOf<Params>(parameter: unknown): (params: Params) => unknown {

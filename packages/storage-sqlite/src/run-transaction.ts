@@ -1,11 +1,11 @@
 /** A transaction that spans awaits: the host's own statements and Heddle's intents, all or nothing. */
 
 import type { Effect, Intent, IntentKind, IntentValues, StorageTransaction } from "@heddle/core/storage";
-import { HeddleError } from "@heddle/core/storage";
+import { requireOpen, transactionEnded } from "@heddle/storage-sql";
 import { applyBatch } from "./apply-batch.js";
 import type { Connection, Scope } from "./connection.js";
 import type { SqliteHost } from "./host.js";
-import { hostOf, requireOpen } from "./host.js";
+import { hostOf } from "./host.js";
 import { toStorageError } from "./storage-errors.js";
 
 export interface Outcome<Result> {
@@ -57,7 +57,7 @@ interface OpenTransaction {
 
 function transactionOf(connection: Connection, open: OpenTransaction): StorageTransaction<SqliteHost> {
   return {
-    host: hostOf(connection, open.scope),
+    host: hostOf(connection.database, open.scope),
     apply: async (intent) => {
       requireOpen(open.scope);
       return applyOne(connection, intent, open);
@@ -84,10 +84,5 @@ function attempt(connection: Connection, intent: Intent, now: number) {
 }
 
 function requireUnended({ database }: Connection): void {
-  if (database.inTransaction) return;
-  throw new HeddleError(
-    "TRANSACTION_MISUSE",
-    "Something ended the transaction inside its body, so nobody can say what was kept. Leave begin, commit and " +
-      "rollback to Heddle; throw to roll back.",
-  );
+  if (!database.inTransaction) throw transactionEnded();
 }

@@ -184,7 +184,7 @@ export class AttemptDriver {
 
   /** A run that was handed over only to be ended is not begun. */
   async #run(): Promise<Ending> {
-    const error = this.run.cancelRequestedAt === null ? whyFutile(this.run, this.#core.clock.now()) : canceledError;
+    const error = this.run.cancelRequestedAt === null ? whyFutile(this.run, this.#core.storageNow()) : canceledError;
     if (error !== undefined) return { type: "futile", error };
     try {
       return { type: "returned", result: await this.#execute() };
@@ -201,7 +201,7 @@ export class AttemptDriver {
       this.#later(attemptTimeout, () => this.#timeOut("timeout", attemptTimedOut(this.#ref, attemptTimeout)));
     }
     if (this.run.deadlineAt === null) return;
-    const left = Math.max(0, this.run.deadlineAt - this.#core.clock.now());
+    const left = Math.max(0, this.run.deadlineAt - this.#core.storageNow());
     this.#later(left, () => this.#timeOut("deadline", deadlineExceeded(this.run)));
   }
 

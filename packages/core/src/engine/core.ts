@@ -50,6 +50,8 @@ export interface Core {
   cancel(run: Pick<RunRecord, "id" | "threadId">, reason: CancelReason, grace?: number): Promise<Canceled>;
   /** The commits of others, or one of ours whose answer was lost: see what became of our runs, waiters and readers. */
   catchUp(): void;
+  /** The storage's clock, epoch ms: deadlines and ages are its times, and another machine's clock may differ from ours. */
+  storageNow(): number;
   /** Is it too late to write anything? */
   givesUp(): boolean;
   /** Report a failure in the background. */

@@ -226,6 +226,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
       acceptAndLaunch: (intent) => this.#acceptAndLaunch(intent),
       cancel: (run, reason, grace) => this.#cancel(run, reason, grace),
       catchUp: () => this.#watchman.hint(),
+      storageNow: () => this.#watchman.storageNow(),
       givesUp: () => this.#givesUp,
       report: (error, during) => lifecycle.report(error, during),
     };

@@ -64,16 +64,17 @@ export class Watchman {
     if (!this.#open || at >= this.#dueAt) return;
     this.#cancelDue?.();
     this.#dueAt = at;
-    const delay = Math.max(0, at - this.#storageNow());
+    const delay = Math.max(0, at - this.storageNow());
     this.#cancelDue = this.#core.clock.setTimer(delay, () => this.#fallDue(), "work");
   }
 
   /** As `expect`, for what the dispatcher takes without being told where it is due already. */
   expectLater(at: number): void {
-    if (at > this.#storageNow()) this.expect(at);
+    if (at > this.storageNow()) this.expect(at);
   }
 
-  #storageNow(): number {
+  /** Epoch ms; before the first look our own clock's. */
+  storageNow(): number {
     return this.#core.clock.now() + this.#skew;
   }
 
@@ -291,11 +292,11 @@ export class Watchman {
   }
 
   async #sweepNow(): Promise<void> {
-    const { storage, committer, clock, settings } = this.#core;
+    const { storage, committer, settings } = this.#core;
     await storage.work.purge();
     const { maxAge } = settings.retention;
     if (maxAge === undefined) return;
-    const settledBefore = clock.now() - maxAge;
+    const settledBefore = this.storageNow() - maxAge;
     for (;;) {
       const old = await storage.runs.list({
         threadId: null,

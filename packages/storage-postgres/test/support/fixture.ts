@@ -1,5 +1,5 @@
 import { createEngine, defineAgent, type Engine, type EngineOptions } from "@heddle/core";
-import type { Storage } from "@heddle/core/storage";
+import type { Clock, Storage } from "@heddle/core/storage";
 import { manualClock, type StorageFixture } from "@heddle/core/testing";
 import { type PostgresStorage, type PostgresStorageOptions, postgresStorage } from "@heddle/storage-postgres";
 import { onTestFinished } from "vitest";
@@ -34,6 +34,11 @@ const realClock = {
   },
   turn: () => new Promise<void>((resolve) => setImmediate(resolve)),
 } as const;
+
+/** As on a machine whose clock is wrong by `ahead` ms. */
+export function skewedClock(ahead: number): Clock {
+  return { ...realClock, now: () => Date.now() + ahead };
+}
 
 export const echo = defineAgent({
   name: "echo",

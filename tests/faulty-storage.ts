@@ -48,7 +48,7 @@ export function faultyStorage(): FaultyStorage {
     };
   };
   const wrapped = (storage: Storage): Storage => {
-    const { runs, threads, checkpoints, events, work } = storage;
+    const { runs, threads, checkpoints, events, lineages, work } = storage;
     return {
       name: storage.name,
       deltas: storage.deltas,
@@ -73,6 +73,12 @@ export function faultyStorage(): FaultyStorage {
         history: guard("checkpoints.history", (id, limit) => checkpoints.history(id, limit)),
       },
       events: { read: guard("events.read", (query) => events.read(query)) },
+      lineages: {
+        memo: guard("lineages.memo", (ref) => lineages.memo(ref)),
+        memos: guard("lineages.memos", (lineageId, limit) => lineages.memos(lineageId, limit)),
+        questions: guard("lineages.questions", (lineageId) => lineages.questions(lineageId)),
+        openQuestions: guard("lineages.openQuestions", (threadId, limit) => lineages.openQuestions(threadId, limit)),
+      },
       work: {
         due: guard("work.due", (query) => work.due(query)),
         heldBy: guard("work.heldBy", (worker) => work.heldBy(worker)),

@@ -41,6 +41,7 @@ export function inVirtualTime<Host>(storage: Storage<Host>, watchers: Watchers):
     threads: waitedMethods(storage.threads, waited),
     checkpoints: waitedMethods(storage.checkpoints, waited),
     events: waitedMethods(storage.events, waited),
+    lineages: waitedMethods(storage.lineages, waited),
     work: {
       ...waitedMethods(storage.work, waited),
       watch: (hint) => {

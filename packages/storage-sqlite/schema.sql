@@ -38,7 +38,8 @@ CREATE INDEX "heddle_idempotency_keys_orphaned" on "heddle_idempotency_keys" ("k
 CREATE TABLE "heddle_memos" ("lineage_id" text not null,
   "kind" text not null,
   "key" text not null,
-  "run_id" text not null, constraint "heddle_memos_key" primary key ("lineage_id",
+  "run_id" text not null,
+  "body" text, constraint "heddle_memos_key" primary key ("lineage_id",
   "kind",
   "key")) without rowid;
 
@@ -51,6 +52,23 @@ CREATE TABLE "heddle_origins" ("thread_id" text not null primary key,
   "owner_id" text not null);
 
 CREATE INDEX "heddle_origins_owner" on "heddle_origins" ("owner_id");
+
+CREATE TABLE "heddle_questions" ("lineage_id" text not null,
+  "key" text not null,
+  "run_id" text not null,
+  "thread_id" text,
+  "status" text not null,
+  "answered_run_id" text,
+  "asked_at" bigint not null,
+  "expires_at" bigint,
+  "closed_at" bigint,
+  "payload" text not null,
+  "schema" text,
+  "answer" text, constraint "heddle_questions_key" primary key ("lineage_id",
+  "key")) without rowid;
+
+CREATE INDEX "heddle_questions_thread" on "heddle_questions" ("thread_id",
+  "asked_at") where "thread_id" is not null;
 
 CREATE TABLE "heddle_runs" ("id" text not null primary key,
   "thread_id" text,
@@ -79,6 +97,11 @@ CREATE TABLE "heddle_runs" ("id" text not null primary key,
   "head_checkpoint_id" text,
   "idempotency_key" text,
   "settle_hook" smallint not null,
+  "steers" text,
+  "taken_by" text,
+  "steered" integer not null,
+  "awaits" text,
+  "rolled_back" smallint not null,
   "policy" text not null,
   "metadata" text not null,
   "cancel_reason" text,
@@ -103,11 +126,16 @@ CREATE INDEX "heddle_runs_lease" on "heddle_runs" ("worker",
   "lease_until",
   "grace_until") where status = 'running';
 
+CREATE INDEX "heddle_runs_lineage" on "heddle_runs" ("lineage_id",
+  "created_at") where lineage_id <> id;
+
 CREATE INDEX "heddle_runs_parent" on "heddle_runs" ("parent_run_id",
   "created_at") where "parent_run_id" is not null;
 
 CREATE INDEX "heddle_runs_queue" on "heddle_runs" ("thread_id",
   "queue_position") where "queue_position" is not null;
+
+CREATE INDEX "heddle_runs_steers" on "heddle_runs" ("steers") where "steers" is not null;
 
 CREATE INDEX "heddle_runs_thread" on "heddle_runs" ("thread_id",
   "created_at");

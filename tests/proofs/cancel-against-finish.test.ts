@@ -82,9 +82,9 @@ class LastWords {
   }
 
   listen(): Storage {
-    const { name, deltas, runs, threads, checkpoints, events, work } = this.#storage;
+    const { name, deltas, runs, threads, checkpoints, events, lineages, work } = this.#storage;
     return {
-      ...{ name, deltas, runs, threads, checkpoints, events, work },
+      ...{ name, deltas, runs, threads, checkpoints, events, lineages, work },
       open: (context) => this.#storage.open(context),
       close: () => this.#storage.close(),
       transaction: (body) => this.#storage.transaction(body),

@@ -9,8 +9,10 @@ export { applyIntents, splitBatch } from "./model/intents/apply-intents.js";
 export type { Effect, Intent, IntentKind, IntentOf, IntentValues } from "./model/intents/intent.js";
 export type { Needs } from "./model/intents/needs.js";
 export { needsOf } from "./model/intents/needs.js";
-export type { MemoRecord, MemoRef } from "./model/memo.js";
+export type { MemoKind, MemoRecord, MemoRef } from "./model/memo.js";
 export { memoId } from "./model/memo.js";
+export type { QuestionRecord, QuestionRef } from "./model/question.js";
+export { questionId, questionRefOf } from "./model/question.js";
 export type { RunRecord, RunStatus, SettledStatus } from "./model/run.js";
 export { isSettled, settledStatuses, sourcesOf } from "./model/run.js";
 export type { KeyRecord, ThreadRecord, ThreadStatus, TombstoneRecord } from "./model/thread.js";
@@ -25,7 +27,7 @@ export type {
   RecordReader,
   Removal,
 } from "./model/unit-of-work.js";
-export { byUrgency, isClaimable, keyId, UnitOfWork } from "./model/unit-of-work.js";
+export { byUrgency, isClaimable, isHandedOver, isQueued, keyId, UnitOfWork } from "./model/unit-of-work.js";
 export type { Clock } from "./ports/clock.js";
 export type {
   ChainBodies,
@@ -36,6 +38,7 @@ export type {
   EventQuery,
   EventReader,
   IntentResult,
+  LineageReader,
   MetadataFilter,
   Page,
   RunFilter,

@@ -1,6 +1,13 @@
 /** Columns as PostgreSQL declares them, for statements that write many rows from arrays. */
 
-import { checkpointHeadColumns, keyColumns, runColumns, threadColumns, tombstoneColumns } from "@heddle/storage-sql";
+import {
+  checkpointHeadColumns,
+  keyColumns,
+  questionColumns,
+  runColumns,
+  threadColumns,
+  tombstoneColumns,
+} from "@heddle/storage-sql";
 
 /** Threads come in columns of this prefix where an answer has runs as well. */
 export const threadPrefix = "thread.";
@@ -11,6 +18,8 @@ const types: Readonly<Record<string, string>> = {
   archived: "smallint",
   active: "smallint",
   settle_hook: "smallint",
+  rolled_back: "smallint",
+  steered: "integer",
   orphaned: "smallint",
   attempt: "integer",
   failures: "integer",
@@ -67,6 +76,7 @@ export const numberFields: ReadonlySet<string> = new Set(
     runColumns,
     checkpointHeadColumns,
     keyColumns,
+    questionColumns,
     tombstoneColumns,
     { now: "now_at", bodyBytes: "values_bytes" },
   ]

@@ -15,6 +15,7 @@ import {
   keyColumns,
   memoColumns,
   originColumns,
+  questionColumns,
   runColumns,
   threadColumns,
   tombstoneColumns,
@@ -38,6 +39,14 @@ function withoutId({ id: _, ...columns }: typeof threadColumns): Omit<typeof thr
 const wantedKeys = `${unnest(["scope", "agent", "key"])} as w (scope, agent, key)`;
 const wantedMemos = `${unnest(["lineage_id", "kind", "key"])} as w (lineage_id, kind, key)`;
 const sameKey = "k.scope = w.scope and k.agent = w.agent and k.key = w.key";
+
+/** $1 lineages, $2 runs. */
+function ofLineages(runs: string): string {
+  return (
+    "(q.lineage_id = any($1::text[]) or " +
+    `q.lineage_id in (select w.lineage_id from ${runs} w where w.id = any($2::text[])))`
+  );
+}
 
 function loadTexts(names: SchemaNames) {
   return { ...lockTexts(names), ...threadTexts(names), ...rememberedTexts(names), ...claimTexts(names) };
@@ -67,7 +76,10 @@ function threadTexts({ threads, runs, checkpoints, origins }: SchemaNames) {
     queues:
       `select r.* from unnest($1::text[]) as w (id) cross join lateral (` +
       `select ${selected(runColumns, "r")} from ${runs} r where r.thread_id = w.id and r.queue_position is not null ` +
-      `order by r.queue_position limit $2::bigint) r`,
+      `and r.steers is null order by r.queue_position limit $2::bigint) r`,
+    steeredRuns:
+      `select ${selected(runColumns, "r")} from ${runs} r ` +
+      `where r.thread_id = any($1::text[]) and r.queue_position is not null and r.steers is not null`,
     unsettledRuns:
       `select ${selected(runColumns, "r")} from ${runs} r ` +
       `where r.thread_id = any($1::text[]) and r.status in ('pending', 'running')`,
@@ -84,12 +96,17 @@ function threadTexts({ threads, runs, checkpoints, origins }: SchemaNames) {
   };
 }
 
-function rememberedTexts({ keys, runs, memos, tombstones }: SchemaNames) {
+function rememberedTexts({ keys, runs, memos, questions, tombstones }: SchemaNames) {
   return {
     tombstones: `select ${selected(tombstoneColumns, "t")} from ${tombstones} t where t.thread_id = any($1::text[])`,
     memos:
       `select ${selected(memoColumns, "m")} from ${wantedMemos} ` +
       `join ${memos} m on m.lineage_id = w.lineage_id and m.kind = w.kind and m.key = w.key`,
+    questions: `select ${selected(questionColumns, "q")} from ${questions} q where ${ofLineages(runs)}`,
+    /** Those that asked and those that were answered: their lineage is locked by its thread, or by the run that asked. */
+    runsOfQuestions:
+      `select ${selected(runColumns, "r")} from ${runs} r where r.id in (` +
+      `select unnest(array[q.run_id, q.answered_run_id]) from ${questions} q where ${ofLineages(runs)})`,
     keys: `select ${selected(keyColumns, "k")} from ${wantedKeys} join ${keys} k on ${sameKey}`,
     runsOfKeys:
       `select ${selected(runColumns, "r")} from ${wantedKeys} join ${keys} k on ${sameKey} ` +

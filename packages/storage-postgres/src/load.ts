@@ -6,10 +6,11 @@ import type {
   KeyRecord,
   MemoRecord,
   OriginRecord,
+  QuestionRecord,
   RunRecord,
   TombstoneRecord,
 } from "@heddle/core/storage";
-import { keyId, memoId } from "@heddle/core/storage";
+import { keyId, memoId, questionId } from "@heddle/core/storage";
 import type { RunRow, ThreadRow } from "@heddle/storage-sql";
 import { toRun, toThread } from "@heddle/storage-sql";
 import { threadPrefix } from "./columns.js";
@@ -78,6 +79,7 @@ class Steps {
     this.#runsOfThreads();
     this.#remembered();
     this.#memos();
+    this.#questions();
     this.#checkpoints();
     for (const claim of this.#wants.claims) this.#claim(claim);
     return this.#steps;
@@ -127,8 +129,8 @@ class Steps {
   }
 
   #runsOfThreads(): void {
-    const { activeRunsOf, queuesOf, queueDepth, unsettledOf } = this.#wants;
-    const { activeRuns, queues, unsettledRuns } = this.#texts;
+    const { activeRunsOf, queuesOf, queueDepth, steeredOf, unsettledOf } = this.#wants;
+    const { activeRuns, queues, steeredRuns, unsettledRuns } = this.#texts;
     const records = this.#records;
     this.#add(
       activeRunsOf,
@@ -139,6 +141,11 @@ class Steps {
       queuesOf,
       () => bound(queues, queuesOf, queueDepth),
       (row) => group(records.queues, this.#takeRun(row)),
+    );
+    this.#add(
+      steeredOf,
+      () => bound(steeredRuns, steeredOf),
+      (row) => group(records.steered, this.#takeRun(row)),
     );
     this.#add(
       unsettledOf,
@@ -187,6 +194,24 @@ class Steps {
         const memo = row as unknown as MemoRecord;
         this.#records.memos.set(memoId(memo), memo);
       },
+    );
+  }
+
+  #questions(): void {
+    const { questionsOf, questionsOfRuns } = this.#wants;
+    const wanted = [...questionsOf, ...questionsOfRuns];
+    this.#add(
+      wanted,
+      () => bound(this.#texts.questions, questionsOf, questionsOfRuns),
+      (row) => {
+        const question = row as unknown as QuestionRecord;
+        this.#records.questionsById.set(questionId(question), question);
+      },
+    );
+    this.#add(
+      wanted,
+      () => bound(this.#texts.runsOfQuestions, questionsOf, questionsOfRuns),
+      (row) => this.#takeRun(row),
     );
   }
 

@@ -10,6 +10,7 @@ import type {
   MemoRecord,
   MemoRef,
   OriginRecord,
+  QuestionRecord,
   RecordReader,
   RunRecord,
   ThreadRecord,
@@ -25,10 +26,12 @@ export class LoadedRecords implements RecordReader {
   readonly held = new Set<string>();
   readonly runs = new Map<string, RunRecord>();
   readonly queues = new Map<string, RunRecord[]>();
+  readonly steered = new Map<string, RunRecord[]>();
   readonly unsettled = new Map<string, RunRecord[]>();
   readonly tombstones = new Map<string, TombstoneRecord>();
   readonly keys = new Map<string, KeyRecord>();
   readonly memos = new Map<string, MemoRecord>();
+  readonly questionsById = new Map<string, QuestionRecord>();
   readonly checkpoints = new Map<string, CheckpointHead>();
   readonly origins: OriginRecord[] = [];
   readonly links: (CheckpointLink & { readonly threadId: string })[] = [];
@@ -63,6 +66,10 @@ export class LoadedRecords implements RecordReader {
     return this.queues.get(threadId) ?? [];
   }
 
+  steeredRuns(threadId: string): readonly RunRecord[] {
+    return this.steered.get(threadId) ?? [];
+  }
+
   unsettledRuns(threadId: string): readonly RunRecord[] {
     return this.unsettled.get(threadId) ?? [];
   }
@@ -80,6 +87,10 @@ export class LoadedRecords implements RecordReader {
 
   memo(ref: MemoRef): MemoRecord | undefined {
     return this.memos.get(memoId(ref));
+  }
+
+  questions(lineageId: string): readonly QuestionRecord[] {
+    return [...this.questionsById.values()].filter((question) => question.lineageId === lineageId);
   }
 
   checkpoint(id: string): CheckpointHead | undefined {

@@ -27,7 +27,7 @@ import { Listener } from "./listener.js";
 import { migrate } from "./migrate.js";
 import { Notifier } from "./notifier.js";
 import { type PostgresSource, type Settings, settingsOf } from "./options.js";
-import { checkpointReader, eventReader, type Read, Reader, runReader, threadReader } from "./readers.js";
+import { checkpointReader, eventReader, lineageReader, type Read, Reader, runReader, threadReader } from "./readers.js";
 import { type Body, type Outcome, runTransaction } from "./run-transaction.js";
 import { SchemaNames } from "./schema-names.js";
 import { isStaleStatement, toStorageError } from "./storage-errors.js";
@@ -148,6 +148,7 @@ class Postgres implements PostgresStorage {
   readonly threads = threadReader(this.#reader);
   readonly checkpoints = checkpointReader(this.#reader);
   readonly events = eventReader(this.#reader);
+  readonly lineages = lineageReader(this.#reader);
 
   readonly work: WorkReader = {
     due: (query) => findDue(this.#open().database, this.#read, query),

@@ -1,6 +1,13 @@
 /** What an engine reads outside its writes: a round trip each. */
 
-import type { CheckpointChain, CheckpointReader, EventReader, RunReader, ThreadReader } from "@heddle/core/storage";
+import type {
+  CheckpointChain,
+  CheckpointReader,
+  EventReader,
+  LineageReader,
+  RunReader,
+  ThreadReader,
+} from "@heddle/core/storage";
 import type { RunRow, Template, ThreadRow } from "@heddle/storage-sql";
 import { checkpointChain, toEvent, toRun, toThread } from "@heddle/storage-sql";
 import type { CompiledQuery } from "kysely";
@@ -75,6 +82,15 @@ export function eventReader(reader: Reader): EventReader {
       );
       return rows.map(toEvent);
     },
+  };
+}
+
+export function lineageReader(reader: Reader): LineageReader {
+  return {
+    memo: async (ref) => first(await reader.all(({ memo }) => memo, ref)),
+    memos: (lineageId, limit) => reader.all(({ memosOf }) => memosOf, { lineageId, limit }),
+    questions: (lineageId) => reader.all(({ questions }) => questions, { lineageId }),
+    openQuestions: (threadId, limit) => reader.all(({ openQuestions }) => openQuestions, { threadId, limit }),
   };
 }
 

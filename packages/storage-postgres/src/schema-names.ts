@@ -14,6 +14,7 @@ export class SchemaNames {
   readonly events: string;
   readonly keys: string;
   readonly memos: string;
+  readonly questions: string;
   readonly origins: string;
   readonly tombstones: string;
   readonly commits: string;
@@ -29,6 +30,7 @@ export class SchemaNames {
     this.events = this.#table("heddle_events");
     this.keys = this.#table("heddle_idempotency_keys");
     this.memos = this.#table("heddle_memos");
+    this.questions = this.#table("heddle_questions");
     this.origins = this.#table("heddle_origins");
     this.tombstones = this.#table("heddle_tombstones");
     this.commits = this.#table("heddle_commits");
@@ -36,8 +38,9 @@ export class SchemaNames {
   }
 
   get tables(): readonly string[] {
-    const { threads, runs, checkpoints, events, keys, memos, origins, tombstones, commits, migrations } = this;
-    return [threads, runs, checkpoints, events, keys, memos, origins, tombstones, commits, migrations];
+    const { threads, runs, checkpoints, events, keys, memos, questions, origins, tombstones } = this;
+    const { commits, migrations } = this;
+    return [threads, runs, checkpoints, events, keys, memos, questions, origins, tombstones, commits, migrations];
   }
 
   #table(name: string): string {

@@ -17,6 +17,9 @@ export interface Wants {
   readonly checkpointsOf: readonly string[];
   readonly keys: readonly KeyRef[];
   readonly memos: readonly MemoRef[];
+  readonly questionsOf: readonly string[];
+  readonly questionsOfRuns: readonly string[];
+  readonly steeredOf: readonly string[];
   readonly claims: readonly ClaimWant[];
 }
 
@@ -46,6 +49,9 @@ export function wantsOf(intents: readonly Intent[]): Wants {
     checkpointsOf: distinct(needs.flatMap((need) => need.checkpointsOf)),
     keys: [...keys.values()],
     memos: [...memos.values()],
+    questionsOf: distinct(needs.flatMap((need) => need.questionsOf)),
+    questionsOfRuns: distinct(needs.flatMap((need) => need.questionsOfRuns)),
+    steeredOf: distinct(needs.flatMap((need) => need.steeredOf)),
     claims: claimsOf(intents),
   };
 }

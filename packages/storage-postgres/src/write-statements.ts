@@ -8,12 +8,14 @@
  */
 
 import {
+  changingQuestionColumns,
   changingRunColumns,
   checkpointColumns,
   eventColumns,
   keyColumns,
   memoColumns,
   originColumns,
+  questionColumns,
   runColumns,
   threadColumns,
   tombstoneColumns,
@@ -43,6 +45,9 @@ function writeTexts(names: SchemaNames) {
     insertCheckpoints: insert(names.checkpoints, Object.values(checkpointColumns)),
     insertEvents: insert(names.events, Object.values(eventColumns)),
     insertMemos: insert(names.memos, Object.values(memoColumns)),
+    putQuestions:
+      `${insert(names.questions, Object.values(questionColumns))} on conflict (lineage_id, key) do update ` +
+      `set ${excluded(Object.values(changingQuestionColumns))}`,
     insertOrigins: insert(names.origins, Object.values(originColumns)),
     putTombstones:
       `${insert(names.tombstones, Object.values(tombstoneColumns))} on conflict (thread_id) do update ` +

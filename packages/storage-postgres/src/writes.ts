@@ -10,6 +10,7 @@ import {
   keyColumns,
   memoColumns,
   originColumns,
+  questionColumns,
   removalsOf,
   runColumns,
   threadColumns,
@@ -39,6 +40,7 @@ export function writesOf(
     ...insertOf(texts.insertEvents, eventColumns, changes.events.map(withStoredPayload)),
     ...keyWrites(texts, changes.keys, loaded),
     ...insertOf(texts.insertMemos, memoColumns, changes.memos),
+    ...insertOf(texts.putQuestions, questionColumns, changes.questions),
     ...insertOf(texts.insertOrigins, originColumns, changes.origins),
     ...insertOf(texts.putTombstones, tombstoneColumns, changes.tombstones),
   ];

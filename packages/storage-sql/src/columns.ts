@@ -7,6 +7,7 @@ import type {
   KeyRecord,
   MemoRecord,
   OriginRecord,
+  QuestionRecord,
   RunRecord,
   ThreadRecord,
   TombstoneRecord,
@@ -17,6 +18,7 @@ import type {
   IdempotencyKeysTable,
   MemosTable,
   OriginsTable,
+  QuestionsTable,
   RunsTable,
   ThreadsTable,
   TombstonesTable,
@@ -62,6 +64,11 @@ export const changingRunColumns = {
   settledAt: "settled_at",
   baseCheckpointId: "base_checkpoint_id",
   headCheckpointId: "head_checkpoint_id",
+  steers: "steers",
+  takenBy: "taken_by",
+  steered: "steered",
+  awaits: "awaits",
+  rolledBack: "rolled_back",
   cancelReason: "cancel_reason",
   error: "error",
   output: "output",
@@ -149,4 +156,25 @@ export const memoColumns = {
   kind: "kind",
   key: "key",
   runId: "run_id",
+  body: "body",
 } as const satisfies Columns<MemoRecord, MemosTable>;
+
+/** What may change of a question. */
+export const changingQuestionColumns = {
+  runId: "run_id",
+  status: "status",
+  answeredRunId: "answered_run_id",
+  askedAt: "asked_at",
+  expiresAt: "expires_at",
+  closedAt: "closed_at",
+  payload: "payload",
+  schema: "schema",
+  answer: "answer",
+} as const satisfies Partial<Columns<QuestionRecord, QuestionsTable>>;
+
+export const questionColumns = {
+  lineageId: "lineage_id",
+  key: "key",
+  threadId: "thread_id",
+  ...changingQuestionColumns,
+} as const satisfies Columns<QuestionRecord, QuestionsTable>;

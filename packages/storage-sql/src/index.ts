@@ -1,4 +1,5 @@
 export {
+  changingQuestionColumns,
   changingRunColumns,
   checkpointColumns,
   checkpointHeadColumns,
@@ -6,6 +7,7 @@ export {
   keyColumns,
   memoColumns,
   originColumns,
+  questionColumns,
   runColumns,
   selection,
   threadColumns,

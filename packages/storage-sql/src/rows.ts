@@ -9,9 +9,10 @@ import type { Flag } from "./schema.js";
 
 type Mutable<Row> = { -readonly [Field in keyof Row]: Row[Field] };
 
-export type RunRow = Omit<RunRecord, "active" | "settleHook"> & {
+export type RunRow = Omit<RunRecord, "active" | "settleHook" | "rolledBack"> & {
   readonly active: Flag;
   readonly settleHook: Flag;
+  readonly rolledBack: Flag;
 };
 export type ThreadRow = Omit<ThreadRecord, "archived"> & { readonly archived: Flag };
 
@@ -19,6 +20,7 @@ export function toRun(row: RunRow): RunRecord {
   const run = row as unknown as Mutable<RunRecord>;
   run.active = row.active === 1;
   run.settleHook = row.settleHook === 1;
+  run.rolledBack = row.rolledBack === 1;
   return run;
 }
 

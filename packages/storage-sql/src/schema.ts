@@ -4,7 +4,14 @@
  * JSON is text, times are epoch ms, flags are 0 or 1 on every database, so one row mapping fits all.
  */
 
-import type { CheckpointEncoding, CheckpointKind, MemoRecord, RunStatus, SettledStatus } from "@heddle/core/storage";
+import type {
+  CheckpointEncoding,
+  CheckpointKind,
+  MemoRecord,
+  QuestionRecord,
+  RunStatus,
+  SettledStatus,
+} from "@heddle/core/storage";
 
 export interface HeddleTables {
   readonly heddle_threads: ThreadsTable;
@@ -13,6 +20,7 @@ export interface HeddleTables {
   readonly heddle_events: EventsTable;
   readonly heddle_idempotency_keys: IdempotencyKeysTable;
   readonly heddle_memos: MemosTable;
+  readonly heddle_questions: QuestionsTable;
   readonly heddle_origins: OriginsTable;
   readonly heddle_tombstones: TombstonesTable;
   readonly heddle_migrations: MigrationsTable;
@@ -67,6 +75,11 @@ export interface RunsTable {
   head_checkpoint_id: string | null;
   idempotency_key: string | null;
   settle_hook: Flag;
+  steers: string | null;
+  taken_by: string | null;
+  steered: number;
+  awaits: string | null;
+  rolled_back: Flag;
   policy: string;
   metadata: string;
   cancel_reason: string | null;
@@ -117,6 +130,22 @@ export interface MemosTable {
   kind: MemoRecord["kind"];
   key: string;
   run_id: string;
+  body: string | null;
+}
+
+export interface QuestionsTable {
+  lineage_id: string;
+  key: string;
+  run_id: string;
+  thread_id: string | null;
+  status: QuestionRecord["status"];
+  answered_run_id: string | null;
+  asked_at: number;
+  expires_at: number | null;
+  closed_at: number | null;
+  payload: string;
+  schema: string | null;
+  answer: string | null;
 }
 
 export interface OriginsTable {

@@ -1,6 +1,13 @@
 /** What an engine reads outside its writes. */
 
-import type { CheckpointChain, CheckpointReader, EventReader, RunReader, ThreadReader } from "@heddle/core/storage";
+import type {
+  CheckpointChain,
+  CheckpointReader,
+  EventReader,
+  LineageReader,
+  RunReader,
+  ThreadReader,
+} from "@heddle/core/storage";
 import type { RunRow, ThreadRow } from "@heddle/storage-sql";
 import { checkpointChain, toEvent, toRun, toThread } from "@heddle/storage-sql";
 import type { CompiledQuery } from "kysely";
@@ -44,6 +51,16 @@ export function eventReader(read: Read): EventReader {
         const statement = query.runId === undefined ? queries.events : queries.eventsOfRun;
         return statements.all(statement, query).map(toEvent);
       }),
+  };
+}
+
+export function lineageReader(read: Read): LineageReader {
+  return {
+    memo: (ref) => read((statements) => statements.get(queries.memo, ref)),
+    memos: (lineageId, limit) => read((statements) => statements.all(queries.memosOf, { lineageId, limit })),
+    questions: (lineageId) => read((statements) => statements.all(queries.questions, { lineageId })),
+    openQuestions: (threadId, limit) =>
+      read((statements) => statements.all(queries.openQuestions, { threadId, limit })),
   };
 }
 

@@ -9,6 +9,7 @@ import type {
   MemoRecord,
   MemoRef,
   OriginRecord,
+  QuestionRecord,
   RecordReader,
   RunRecord,
   ThreadRecord,
@@ -52,6 +53,10 @@ export class SqliteRecordReader implements RecordReader {
     return this.#statements.all(queries.queue, { threadId, limit }).map(toRun);
   }
 
+  steeredRuns(threadId: string): readonly RunRecord[] {
+    return this.#statements.all(queries.steeredRuns, { threadId }).map(toRun);
+  }
+
   unsettledRuns(threadId: string): readonly RunRecord[] {
     return this.#statements.all(queries.unsettledRuns, { threadId }).map(toRun);
   }
@@ -78,6 +83,10 @@ export class SqliteRecordReader implements RecordReader {
 
   memo(ref: MemoRef): MemoRecord | undefined {
     return this.#statements.get(queries.memo, ref);
+  }
+
+  questions(lineageId: string): readonly QuestionRecord[] {
+    return this.#statements.all(queries.questions, { lineageId });
   }
 
   checkpoint(id: string): CheckpointHead | undefined {

@@ -13,7 +13,7 @@ import type { SqliteSource, Target } from "./options.js";
 import { targetOf } from "./options.js";
 import { queries } from "./queries.js";
 import type { Read } from "./readers.js";
-import { checkpointReader, eventReader, runReader, threadReader } from "./readers.js";
+import { checkpointReader, eventReader, lineageReader, runReader, threadReader } from "./readers.js";
 import type { Body, Outcome } from "./run-transaction.js";
 import { runTransaction } from "./run-transaction.js";
 import { toStorageError } from "./storage-errors.js";
@@ -96,6 +96,7 @@ class SqliteStorage implements Storage<SqliteHost> {
   readonly threads = threadReader(this.#read);
   readonly checkpoints = checkpointReader(this.#read);
   readonly events = eventReader(this.#read);
+  readonly lineages = lineageReader(this.#read);
 
   readonly work: WorkReader = {
     due: (query) => {

@@ -48,9 +48,9 @@ export class Shooter {
 
   watch<Host>(storage: Storage<Host>): Storage<Host> {
     this.#hookStatements();
-    const { name, deltas, runs, threads, checkpoints, events, work } = storage;
+    const { name, deltas, runs, threads, checkpoints, events, lineages, work } = storage;
     return {
-      ...{ name, deltas, runs, threads, checkpoints, events, work },
+      ...{ name, deltas, runs, threads, checkpoints, events, lineages, work },
       open: (context) => storage.open(context),
       close: () => storage.close(),
       transaction: (body) => storage.transaction(body),

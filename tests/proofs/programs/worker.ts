@@ -135,9 +135,9 @@ const stopped = defineAgent({
 const agents = { waiter, napper, sender, stopped };
 
 function watched(storage: Storage): Storage {
-  const { name, deltas, runs, threads, checkpoints, events, work } = storage;
+  const { name, deltas, runs, threads, checkpoints, events, lineages, work } = storage;
   return {
-    ...{ name, deltas, runs, threads, checkpoints, events, work },
+    ...{ name, deltas, runs, threads, checkpoints, events, lineages, work },
     open: (context) => storage.open(context),
     close: () => storage.close(),
     transaction: (body) => storage.transaction(body),

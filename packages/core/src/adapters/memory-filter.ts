@@ -6,13 +6,16 @@ import { type ThreadRecord, threadStatus } from "../model/thread.js";
 import type { MetadataFilter, Page, RunFilter, ThreadFilter } from "../ports/storage.js";
 
 export function runMatches(filter: RunFilter): (run: RunRecord) => boolean {
-  const { ids, threadId, agent, status, metadata, parentRunId, settledBefore } = filter;
+  const { ids, threadId, agent, status, metadata, parentRunId, lineageId, steers, rolledBack, settledBefore } = filter;
   return (run) =>
     (ids === undefined || ids.includes(run.id)) &&
     (threadId === undefined || run.threadId === threadId) &&
     (agent === undefined || run.agent === agent) &&
     (status === undefined || status.includes(run.status)) &&
     (parentRunId === undefined || run.parentRunId === parentRunId) &&
+    (lineageId === undefined || run.lineageId === lineageId) &&
+    (steers === undefined || run.steers === steers) &&
+    (rolledBack === undefined || run.rolledBack === rolledBack) &&
     (settledBefore === undefined || (run.settledAt !== null && run.settledAt < settledBefore)) &&
     (metadata === undefined || metadataMatches(run.metadata, metadata));
 }

@@ -3,7 +3,10 @@
 import type { CheckpointHead, CheckpointRecord } from "../model/checkpoint.js";
 import { type EventRecord, succeededPayload } from "../model/event.js";
 import { earlier, tendAt } from "../model/intents/tend-run.js";
+import type { MemoRecord } from "../model/memo.js";
+import type { QuestionRecord } from "../model/question.js";
 import type { RunRecord } from "../model/run.js";
+import { compareText } from "../model/text-order.js";
 import type { ThreadRecord } from "../model/thread.js";
 import type { CheckpointChain, DueQuery, DueWork, EventQuery, RunQuery, ThreadQuery } from "../ports/storage.js";
 import { inOrder, isBehindCursor, runMatches, threadMatches } from "./memory-filter.js";
@@ -83,6 +86,25 @@ export function readEvents({ events, runs }: MemoryTables, { stream, after, limi
     read.push(isFromRun ? { ...event, payload: succeededPayload(runs.get(event.runId)?.output) } : event);
   }
   return read;
+}
+
+export function listMemos(tables: MemoryTables, lineageId: string, limit: number): MemoRecord[] {
+  const memos = tables.memosOf(lineageId);
+  return memos.toSorted((a, b) => compareText(a.kind, b.kind) || compareText(a.key, b.key)).slice(0, limit);
+}
+
+export function listQuestions(tables: MemoryTables, lineageId: string): QuestionRecord[] {
+  return tables.questions(lineageId).toSorted((a, b) => compareText(a.key, b.key));
+}
+
+export function listOpenQuestions(
+  { openQuestionsOf }: MemoryTables,
+  threadId: string,
+  limit: number,
+): QuestionRecord[] {
+  const byAge = (a: QuestionRecord, b: QuestionRecord): number =>
+    a.askedAt - b.askedAt || compareText(a.lineageId, b.lineageId) || compareText(a.key, b.key);
+  return openQuestionsOf.of(threadId).toSorted(byAge).slice(0, limit);
 }
 
 export function due({ runIndexes }: MemoryTables, query: DueQuery, now: number): DueWork {

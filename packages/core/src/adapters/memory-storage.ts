@@ -17,6 +17,7 @@ import type {
   CheckpointReader,
   EventReader,
   IntentResult,
+  LineageReader,
   RunReader,
   Storage,
   StorageContext,
@@ -26,7 +27,19 @@ import type {
 } from "../ports/storage.js";
 import { Gate } from "./gate.js";
 import { runMatches, threadMatches } from "./memory-filter.js";
-import { chain, count, due, history, listRuns, listThreads, purge, readEvents } from "./memory-readers.js";
+import {
+  chain,
+  count,
+  due,
+  history,
+  listMemos,
+  listOpenQuestions,
+  listQuestions,
+  listRuns,
+  listThreads,
+  purge,
+  readEvents,
+} from "./memory-readers.js";
 import { MemoryTables } from "./memory-tables.js";
 import { Watchers } from "./watchers.js";
 
@@ -134,6 +147,13 @@ export class MemoryStorage implements Storage<undefined> {
 
   readonly events: EventReader = {
     read: (query) => this.#read((tables) => readEvents(tables, query)),
+  };
+
+  readonly lineages: LineageReader = {
+    memo: (ref) => this.#read((tables) => tables.memo(ref)),
+    memos: (lineageId, limit) => this.#read((tables) => listMemos(tables, lineageId, limit)),
+    questions: (lineageId) => this.#read((tables) => listQuestions(tables, lineageId)),
+    openQuestions: (threadId, limit) => this.#read((tables) => listOpenQuestions(tables, threadId, limit)),
   };
 
   readonly work: WorkReader = {

@@ -41,6 +41,18 @@ export class MemoryTable<Row> {
   }
 }
 
+/** Several indexes of one table. */
+export function indexes<Row>(...all: readonly Index<Row>[]): Index<Row> {
+  return {
+    insert(row) {
+      for (const index of all) index.insert(row);
+    },
+    remove(row) {
+      for (const index of all) index.remove(row);
+    },
+  };
+}
+
 /** Rows grouped by a key, each group by row key: what belongs to a thread, what a worker holds. */
 export class GroupIndex<Row> implements Index<Row> {
   readonly #groups = new Map<string, Map<string, Row>>();

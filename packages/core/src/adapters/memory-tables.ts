@@ -4,12 +4,14 @@ import type { CheckpointHead, CheckpointRecord } from "../model/checkpoint.js";
 import { streamOf, threadStream } from "../model/event.js";
 import { byteLength } from "../model/json.js";
 import { type MemoRecord, type MemoRef, memoId } from "../model/memo.js";
+import { type QuestionRecord, questionId } from "../model/question.js";
 import type { RunRecord } from "../model/run.js";
 import type { KeyRecord, ThreadRecord, TombstoneRecord } from "../model/thread.js";
 import {
   type Changes,
   type CheckpointLink,
   type ClaimQuery,
+  isHandedOver,
   type KeyRef,
   keyId,
   type OriginRecord,
@@ -18,7 +20,7 @@ import {
 } from "../model/unit-of-work.js";
 import { EventLog } from "./event-log.js";
 import { Journal } from "./journal.js";
-import { GroupIndex, MemoryTable } from "./memory-table.js";
+import { GroupIndex, indexes, MemoryTable } from "./memory-table.js";
 import { RunIndexes } from "./run-indexes.js";
 
 const idOf = (row: { readonly id: string }): string => row.id;
@@ -33,6 +35,13 @@ export class MemoryTables implements RecordReader {
   readonly keys = new MemoryTable<KeyRecord>(this.journal, keyId);
   readonly #memosOf = new GroupIndex<MemoRecord>((memo) => memo.lineageId, memoId);
   readonly memos = new MemoryTable<MemoRecord>(this.journal, memoId, this.#memosOf);
+  readonly #questionsOf = new GroupIndex<QuestionRecord>((question) => question.lineageId, questionId);
+  readonly openQuestionsOf = new GroupIndex<QuestionRecord>(threadOfOpen, questionId);
+  readonly questionRows = new MemoryTable<QuestionRecord>(
+    this.journal,
+    questionId,
+    indexes(this.#questionsOf, this.openQuestionsOf),
+  );
   readonly tombstones = new MemoryTable<TombstoneRecord>(this.journal, threadIdOf);
   readonly #checkpointsOf = new GroupIndex<CheckpointRecord>(ownerOf, idOf);
   readonly checkpoints = new MemoryTable<CheckpointRecord>(this.journal, idOf, this.#checkpointsOf);
@@ -55,6 +64,10 @@ export class MemoryTables implements RecordReader {
     return this.runIndexes.queue(threadId, limit);
   }
 
+  steeredRuns(threadId: string): readonly RunRecord[] {
+    return this.unsettledRuns(threadId).filter(isHandedOver);
+  }
+
   unsettledRuns(threadId: string): readonly RunRecord[] {
     return this.runIndexes.unsettledOfThread.of(threadId);
   }
@@ -69,6 +82,14 @@ export class MemoryTables implements RecordReader {
 
   memo(ref: MemoRef): MemoRecord | undefined {
     return this.memos.get(memoId(ref));
+  }
+
+  memosOf(lineageId: string): readonly MemoRecord[] {
+    return this.#memosOf.of(lineageId);
+  }
+
+  questions(lineageId: string): readonly QuestionRecord[] {
+    return this.#questionsOf.of(lineageId);
   }
 
   checkpoint(id: string): CheckpointHead | undefined {
@@ -97,6 +118,7 @@ export class MemoryTables implements RecordReader {
     for (const event of changes.events) this.events.append(event);
     for (const key of changes.keys) this.keys.put(key);
     for (const memo of changes.memos) this.memos.put(memo);
+    for (const question of changes.questions) this.questionRows.put(question);
     for (const origin of changes.origins) this.origins.put(origin);
     for (const tombstone of changes.tombstones) this.tombstones.put(tombstone);
     for (const removal of changes.removals) this.#remove(removal);
@@ -120,6 +142,9 @@ export class MemoryTables implements RecordReader {
       case "run":
         this.#removeRun(removal);
         break;
+      case "memos":
+        this.#removeMemos(removal.lineageId, removal.runId);
+        break;
       case "checkpoints":
         for (const id of removal.ids) this.checkpoints.delete(id);
         break;
@@ -137,6 +162,7 @@ export class MemoryTables implements RecordReader {
   #removeThread(id: string): void {
     for (const run of this.runIndexes.ofThread.of(id)) {
       this.#removeMemos(run.lineageId, run.id);
+      this.#removeQuestions(run.lineageId, run.id);
       this.runs.delete(run.id);
     }
     this.runIndexes.dropQueue(id);
@@ -146,6 +172,7 @@ export class MemoryTables implements RecordReader {
 
   #removeRun({ id, threadId, lineageId }: Extract<Removal, { type: "run" }>): void {
     this.#removeMemos(lineageId, id);
+    this.#removeQuestions(lineageId, id);
     this.runs.delete(id);
     if (threadId !== null) {
       this.events.blank(threadStream(threadId), id);
@@ -160,9 +187,19 @@ export class MemoryTables implements RecordReader {
     for (const memo of this.#memosOf.of(lineageId)) if (memo.runId === runId) this.memos.delete(memoId(memo));
   }
 
+  #removeQuestions(lineageId: string, runId: string): void {
+    for (const question of this.questions(lineageId)) {
+      if (question.runId === runId) this.questionRows.delete(questionId(question));
+    }
+  }
+
   #removeCheckpoints(owner: string): void {
     for (const { id } of this.#checkpointsOf.of(owner)) this.checkpoints.delete(id);
   }
+}
+
+function threadOfOpen({ status, threadId }: QuestionRecord): string | null {
+  return status === "open" ? threadId : null;
 }
 
 /** Whom a checkpoint goes with, named as its stream is: a thread, or a stateless run. */

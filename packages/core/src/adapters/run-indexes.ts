@@ -70,5 +70,5 @@ function isClaimableInTime(run: RunRecord): boolean {
 }
 
 function isQueued(run: RunRecord): run is RunRecord & { readonly threadId: string } {
-  return run.threadId !== null && run.queuePosition !== null;
+  return run.threadId !== null && run.queuePosition !== null && run.steers === null;
 }

@@ -113,6 +113,7 @@ export interface RunRecord {
   readonly status: RunStatus;
   /** The first run of the lineage; its own id unless it resumed another run. */
   readonly lineageId: string;
+  /** The lineage of the run that started it as a child. */
   readonly parentRunId: string | null;
   readonly input: string;
   readonly config: string | null;
@@ -125,7 +126,7 @@ export interface RunRecord {
   readonly priority: number;
   /** Holds its thread's mutex (stateless: unsettled). */
   readonly active: boolean;
-  /** Place in its thread's queue; `null`: not queued (active, delayed, settled, stateless). */
+  /** Place in its thread's queue, or among those handed to the live run; `null`: active, delayed, settled, stateless. */
   readonly queuePosition: number | null;
   /** Not claimed before. */
   readonly availableAt: number;
@@ -143,6 +144,19 @@ export interface RunRecord {
   readonly idempotencyKey: string | null;
   /** Its agent has a settle hook: only an attempt, where that agent is, may settle the run once it is active. */
   readonly settleHook: boolean;
+  /**
+   * Handed to the live run of this lineage instead of waiting for its turn. `null`: it is a run of its own, also once it
+   * became one because nobody took it.
+   */
+  readonly steers: string | null;
+  /** The run that took it, and with whose outcome it settled. */
+  readonly takenBy: string | null;
+  /** How many runs were handed to this one so far. */
+  readonly steered: number;
+  /** JSON array of the lineages of children whose end it waits for; `null`: it waits for none. */
+  readonly awaits: string | null;
+  /** Canceled, and all it did to its thread was taken back. Left out of the thread's status and default lists. */
+  readonly rolledBack: boolean;
   /** The thread's head when the run was activated: what a rollback goes back to. */
   readonly baseCheckpointId: string | null;
   /** The newest checkpoint that this run wrote, else the base. A stateless run's own values. */

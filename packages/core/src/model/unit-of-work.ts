@@ -11,6 +11,8 @@ import type { EventRecord } from "./event.js";
 import type { Effect } from "./intents/intent.js";
 import { byteLength } from "./json.js";
 import { type MemoRecord, type MemoRef, memoId } from "./memo.js";
+import type { QuestionRecord } from "./question.js";
+import { questionId } from "./question.js";
 import type { RunRecord } from "./run.js";
 import { isSettled } from "./run.js";
 import { compareText } from "./text-order.js";
@@ -38,14 +40,18 @@ export interface RecordReader {
   thread(id: string): ThreadRecord | undefined;
   tombstone(threadId: string): TombstoneRecord | undefined;
   run(id: string): RunRecord | undefined;
-  /** Queued runs of a thread by place, at most `limit`. */
+  /** Queued runs of a thread by place, at most `limit`; not those that are handed to the live run. */
   queue(threadId: string, limit: number): readonly RunRecord[];
-  /** Unsettled runs of a thread: active, queued, delayed. */
+  /** Runs of a thread that wait to be taken by the live run, by place. */
+  steeredRuns(threadId: string): readonly RunRecord[];
+  /** Unsettled runs of a thread: active, queued, handed over, delayed. */
   unsettledRuns(threadId: string): readonly RunRecord[];
   /** Pending, active, due: highest priority first, then `availableAt`, then `createdAt`, then id. */
   claimable(query: ClaimQuery): readonly RunRecord[];
   key(ref: KeyRef): KeyRecord | undefined;
   memo(ref: MemoRef): MemoRecord | undefined;
+  /** All questions of a lineage, in any order. */
+  questions(lineageId: string): readonly QuestionRecord[];
   checkpoint(id: string): CheckpointHead | undefined;
   origin(threadId: string): OriginRecord | undefined;
   /** Copies that go on from a checkpoint that `ownerId` wrote. */
@@ -69,16 +75,20 @@ export interface Changes {
   readonly events: readonly EventRecord[];
   readonly keys: readonly KeyRecord[];
   readonly memos: readonly MemoRecord[];
+  /** New ones, and those that are there already. */
+  readonly questions: readonly QuestionRecord[];
   readonly origins: readonly OriginRecord[];
   readonly tombstones: readonly TombstoneRecord[];
   readonly removals: readonly Removal[];
 }
 
 export type Removal =
-  /** The thread's row, runs, their memos, and events. Its checkpoints are told apart: copies may need them. */
+  /** The thread's row, runs, their memos and questions, and events. Its checkpoints are told apart: copies may need them. */
   | { readonly type: "thread"; readonly id: string }
-  /** A run's row and memos; a thread run's events lose their payload, a stateless run's log and checkpoints go with it. */
+  /** A run's row, memos and questions; a thread run's events lose their payload, a stateless run's log and checkpoints go with it. */
   | { readonly type: "run"; readonly id: string; readonly threadId: string | null; readonly lineageId: string }
+  /** What a run made its lineage remember. */
+  | { readonly type: "memos"; readonly runId: string; readonly lineageId: string }
   | { readonly type: "checkpoints"; readonly ids: readonly string[] }
   | { readonly type: "checkpoints_of"; readonly threadId: string }
   | { readonly type: "origin"; readonly threadId: string }
@@ -129,6 +139,16 @@ class Table<Row extends { readonly id: string }> {
 
 const byPlace = (a: RunRecord, b: RunRecord): number => (a.queuePosition ?? 0) - (b.queuePosition ?? 0);
 
+/** Waits for its turn. */
+export function isQueued(run: RunRecord): boolean {
+  return run.queuePosition !== null && run.steers === null;
+}
+
+/** Waits to be taken by the live run. */
+export function isHandedOver(run: RunRecord): boolean {
+  return run.queuePosition !== null && run.steers !== null;
+}
+
 /** Claim order: DESIGN section 9. Ids break ties, in binary order. */
 export function byUrgency(a: RunRecord, b: RunRecord): number {
   return (
@@ -148,6 +168,7 @@ export class UnitOfWork {
   readonly #waiting = new Map<string, RunRecord>();
   readonly #keys = new Map<string, KeyRecord>();
   readonly #memos = new Map<string, MemoRecord>();
+  readonly #questions = new Map<string, QuestionRecord>();
   readonly #checkpoints = new Map<string, CheckpointRecord>();
   readonly #events: EventRecord[] = [];
   readonly #origins: OriginRecord[] = [];
@@ -195,8 +216,14 @@ export class UnitOfWork {
   /** The thread's queued run that is next in line. */
   nextQueued(threadId: string): RunRecord | undefined {
     const stored = this.#reader.queue(threadId, this.#runs.hidden + 1);
-    const queued = this.#overlay(stored, (run) => run.threadId === threadId && run.queuePosition !== null);
+    const queued = this.#overlay(stored, (run) => run.threadId === threadId && isQueued(run));
     return queued.sort(byPlace)[0];
+  }
+
+  /** Runs that wait to be taken by the live run, in the order in which they came. */
+  steeredRuns(threadId: string): RunRecord[] {
+    const stored = this.#reader.steeredRuns(threadId);
+    return this.#overlay(stored, (run) => run.threadId === threadId && isHandedOver(run)).sort(byPlace);
   }
 
   /** By id, so that what is told of them does not depend on the storage. */
@@ -223,7 +250,19 @@ export class UnitOfWork {
   }
 
   memo(ref: MemoRef): MemoRecord | undefined {
-    return this.#memos.get(memoId(ref)) ?? this.#reader.memo(ref);
+    const memo = this.#memos.get(memoId(ref)) ?? this.#reader.memo(ref);
+    return memo === undefined || this.#isForgotten(memo) ? undefined : memo;
+  }
+
+  /** Of a lineage, by key. */
+  questions(lineageId: string): QuestionRecord[] {
+    const questions = new Map(this.#reader.questions(lineageId).map((question) => [questionId(question), question]));
+    for (const [id, question] of this.#questions) if (question.lineageId === lineageId) questions.set(id, question);
+    return [...questions.values()].sort((a, b) => compareText(a.key, b.key));
+  }
+
+  putQuestion(question: QuestionRecord): void {
+    this.#questions.set(questionId(question), question);
   }
 
   putMemo(memo: MemoRecord): void {
@@ -301,11 +340,16 @@ export class UnitOfWork {
       checkpoints: [...this.#checkpoints.values()],
       events: this.#events,
       keys: [...this.#keys.values()],
-      memos: [...this.#memos.values()],
+      memos: [...this.#memos.values()].filter((memo) => !this.#isForgotten(memo)),
+      questions: [...this.#questions.values()],
       origins: this.#origins,
       tombstones: [...this.#tombstones.values()],
       removals: this.#removals,
     };
+  }
+
+  #isForgotten({ runId }: MemoRecord): boolean {
+    return this.#removals.some((removal) => removal.type === "memos" && removal.runId === runId);
   }
 
   #noteWaiting(run: RunRecord): void {

@@ -19,6 +19,8 @@ import type { HeddleError } from "../errors.js";
 import type { CheckpointHead, CheckpointRecord } from "../model/checkpoint.js";
 import type { EventRecord } from "../model/event.js";
 import type { Effect, Intent, IntentKind, IntentValues } from "../model/intents/intent.js";
+import type { MemoRecord, MemoRef } from "../model/memo.js";
+import type { QuestionRecord } from "../model/question.js";
 import type { RunRecord, RunStatus } from "../model/run.js";
 import type { ThreadRecord, ThreadStatus } from "../model/thread.js";
 import type { Clock } from "./clock.js";
@@ -82,6 +84,7 @@ export interface Storage<Host = unknown> {
   readonly threads: ThreadReader;
   readonly checkpoints: CheckpointReader;
   readonly events: EventReader;
+  readonly lineages: LineageReader;
   readonly work: WorkReader;
 }
 
@@ -150,6 +153,17 @@ export interface EventReader {
   read(query: EventQuery): Promise<readonly EventRecord[]>;
 }
 
+/** What lineages remember and ask. */
+export interface LineageReader {
+  memo(ref: MemoRef): Promise<MemoRecord | undefined>;
+  /** By kind and key, at most `limit`. */
+  memos(lineageId: string, limit: number): Promise<readonly MemoRecord[]>;
+  /** Every question of a lineage, by key. */
+  questions(lineageId: string): Promise<readonly QuestionRecord[]>;
+  /** Open ones of a thread (expired ones too), by the time they were asked, then lineage and key; at most `limit`. */
+  openQuestions(threadId: string, limit: number): Promise<readonly QuestionRecord[]>;
+}
+
 export interface EventQuery {
   readonly stream: string;
   readonly after: number;
@@ -211,6 +225,10 @@ export interface RunFilter {
   /** Equality on top-level scalars. */
   readonly metadata?: MetadataFilter;
   readonly parentRunId?: string;
+  readonly lineageId?: string;
+  /** Handed to the live run of this lineage, or taken by one of its runs. */
+  readonly steers?: string;
+  readonly rolledBack?: boolean;
   /** Epoch ms, exclusive. */
   readonly settledBefore?: number;
 }

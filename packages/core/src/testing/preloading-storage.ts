@@ -66,6 +66,21 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
       must(may.memos.has(memoId(ref)), `memo ${memoId(ref)}`);
       return records.memo(ref);
     },
+    questions(lineageId) {
+      const isOfRun = may.questionsOfRuns.some((id) => records.run(id)?.lineageId === lineageId);
+      must(isOfRun || may.questionsOf.has(lineageId), `the questions of ${lineageId}`);
+      const questions = records.questions(lineageId);
+      // They come with the runs that asked them and those that got their answers.
+      for (const { runId, answeredRunId } of questions) {
+        may.runs.add(runId);
+        if (answeredRunId !== null) may.runs.add(answeredRunId);
+      }
+      return questions;
+    },
+    steeredRuns(threadId) {
+      must(may.steeredOf.has(threadId), `the runs handed over in ${threadId}`);
+      return reveal(records.steeredRuns(threadId));
+    },
     checkpoint(id) {
       must(may.checkpoints.has(id), `checkpoint ${id}`);
       return records.checkpoint(id);
@@ -96,6 +111,9 @@ function allowed(intents: readonly Intent[]) {
     checkpointsOf: new Set(needs.flatMap((need) => need.checkpointsOf)),
     keys: new Set(needs.flatMap((need) => need.keys.map(keyId))),
     memos: new Set(needs.flatMap((need) => need.memos.map(memoId))),
+    questionsOf: new Set(needs.flatMap((need) => need.questionsOf)),
+    questionsOfRuns: needs.flatMap((need) => need.questionsOfRuns),
+    steeredOf: new Set(needs.flatMap((need) => need.steeredOf)),
     claimable: new Set(needs.flatMap((need) => (need.claimable ? [need.claimable.agents.join()] : []))),
     checkpoints: new Set<string>(),
   };

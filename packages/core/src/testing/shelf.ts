@@ -4,6 +4,7 @@ import type { CheckpointHead } from "../model/checkpoint.js";
 import { applyIntent } from "../model/intents/apply-intent.js";
 import type { Effect, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
 import { type MemoRecord, memoId } from "../model/memo.js";
+import type { QuestionRecord } from "../model/question.js";
 import { isSettled, type RunRecord } from "../model/run.js";
 import type { KeyRecord, ThreadRecord, TombstoneRecord } from "../model/thread.js";
 import {
@@ -11,6 +12,8 @@ import {
   type Changes,
   type CheckpointLink,
   isClaimable,
+  isHandedOver,
+  isQueued,
   keyId,
   type OriginRecord,
   type RecordReader,
@@ -24,6 +27,7 @@ export interface Shelf {
   readonly runs?: readonly RunRecord[];
   readonly keys?: readonly KeyRecord[];
   readonly memos?: readonly MemoRecord[];
+  readonly questions?: readonly QuestionRecord[];
   readonly checkpoints?: readonly CheckpointHead[];
   readonly origins?: readonly OriginRecord[];
 }
@@ -33,11 +37,13 @@ export const noon = 43_200_000;
 
 export function readerOf(shelf: Shelf): RecordReader {
   const { threads = [], tombstones = [], runs = [], keys = [], memos = [], checkpoints = [], origins = [] } = shelf;
+  const { questions = [] } = shelf;
   return {
     thread: (id) => threads.find((thread) => thread.id === id),
     tombstone: (threadId) => tombstones.find((tombstone) => tombstone.threadId === threadId),
     run: (id) => runs.find((run) => run.id === id),
     queue: (threadId, limit) => queueOf(runs, threadId).slice(0, limit),
+    steeredRuns: (threadId) => runs.filter((run) => run.threadId === threadId && isHandedOver(run)),
     unsettledRuns: (threadId) => runs.filter((run) => run.threadId === threadId && !isSettled(run.status)),
     claimable: (query) =>
       runs
@@ -46,6 +52,7 @@ export function readerOf(shelf: Shelf): RecordReader {
         .slice(0, query.limit),
     key: (ref) => keys.find((key) => keyId(key) === keyId(ref)),
     memo: (ref) => memos.find((memo) => memoId(memo) === memoId(ref)),
+    questions: (lineageId) => questions.filter((question) => question.lineageId === lineageId),
     checkpoint: (id) => checkpoints.find((checkpoint) => checkpoint.id === id),
     origin: (threadId) => origins.find((origin) => origin.threadId === threadId),
     originsFrom: (ownerId) => origins.filter((origin) => origin.ownerId === ownerId),
@@ -54,7 +61,7 @@ export function readerOf(shelf: Shelf): RecordReader {
 }
 
 function queueOf(runs: readonly RunRecord[], threadId: string): RunRecord[] {
-  const queued = runs.filter((run) => run.threadId === threadId && run.queuePosition !== null);
+  const queued = runs.filter((run) => run.threadId === threadId && isQueued(run));
   return queued.sort((a, b) => (a.queuePosition ?? 0) - (b.queuePosition ?? 0));
 }
 
@@ -109,6 +116,11 @@ export function runRecord(given: Partial<RunRecord> = {}): RunRecord {
     cancelReason: null,
     priority: 0,
     settleHook: false,
+    steers: null,
+    takenBy: null,
+    steered: 0,
+    awaits: null,
+    rolledBack: false,
     active: threadId === null,
     queuePosition: null,
     availableAt: noon,

@@ -53,6 +53,7 @@ export function writeLater(tables: MemoryTables, changes: Partial<Changes>): voi
     events: [],
     keys: [],
     memos: [],
+    questions: [],
     origins: [],
     tombstones: [],
     removals: [],

@@ -5,7 +5,7 @@ import type { QueryBuilder } from "../query-builder.js";
 import type { Migration } from "./migration.js";
 
 /**
- * Threads, runs, checkpoints, events, idempotency keys, memos, origins of copies, tombstones.
+ * Threads, runs, checkpoints, events, idempotency keys, memos, questions, origins of copies, tombstones.
  *
  * Large texts are the last columns of their tables, so reading the short ones never walks a row's overflow pages.
  * Indexes that serve unsettled runs are partial: a settled run costs its id, its thread and its creation time.
@@ -20,6 +20,7 @@ export const initial: Migration = {
     events(db, dialect),
     ...idempotencyKeys(db, dialect),
     memos(db, dialect),
+    ...questions(db, dialect),
     ...origins(db, dialect),
     ...tombstones(db, dialect),
     ...(dialect.ownTables?.(db) ?? []),
@@ -85,6 +86,11 @@ function runsTable({ schema }: QueryBuilder, { keyText }: SqlDialect): Compilabl
     .addColumn("head_checkpoint_id", keyText)
     .addColumn("idempotency_key", keyText)
     .addColumn("settle_hook", "smallint", (column) => column.notNull())
+    .addColumn("steers", keyText)
+    .addColumn("taken_by", keyText)
+    .addColumn("steered", "integer", (column) => column.notNull())
+    .addColumn("awaits", "text")
+    .addColumn("rolled_back", "smallint", (column) => column.notNull())
     .addColumn("policy", "text", (column) => column.notNull())
     .addColumn("metadata", "text", (column) => column.notNull())
     .addColumn("cancel_reason", "text")
@@ -104,6 +110,13 @@ function runIndexes({ schema }: QueryBuilder): Compilable[] {
       .on("heddle_runs")
       .columns(["parent_run_id", "created_at"])
       .where("parent_run_id", "is not", null),
+    // Runs that resumed others. The first of a lineage is found by its id.
+    schema
+      .createIndex("heddle_runs_lineage")
+      .on("heddle_runs")
+      .columns(["lineage_id", "created_at"])
+      .where(sql<SqlBool>`lineage_id <> id`),
+    schema.createIndex("heddle_runs_steers").on("heddle_runs").column("steers").where("steers", "is not", null),
   ];
 }
 
@@ -216,8 +229,35 @@ function memos({ schema }: QueryBuilder, { keyText, clusteredTable }: SqlDialect
     .addColumn("kind", "text", (column) => column.notNull())
     .addColumn("key", keyText, (column) => column.notNull())
     .addColumn("run_id", keyText, (column) => column.notNull())
+    .addColumn("body", "text")
     .addPrimaryKeyConstraint("heddle_memos_key", ["lineage_id", "kind", "key"]);
   return clusteredTable === undefined ? table : table.modifyEnd(clusteredTable);
+}
+
+function questions({ schema }: QueryBuilder, { keyText, clusteredTable }: SqlDialect): Compilable[] {
+  const table = schema
+    .createTable("heddle_questions")
+    .addColumn("lineage_id", keyText, (column) => column.notNull())
+    .addColumn("key", keyText, (column) => column.notNull())
+    .addColumn("run_id", keyText, (column) => column.notNull())
+    .addColumn("thread_id", keyText)
+    .addColumn("status", "text", (column) => column.notNull())
+    .addColumn("answered_run_id", keyText)
+    .addColumn("asked_at", "bigint", (column) => column.notNull())
+    .addColumn("expires_at", "bigint")
+    .addColumn("closed_at", "bigint")
+    .addColumn("payload", "text", (column) => column.notNull())
+    .addColumn("schema", "text")
+    .addColumn("answer", "text")
+    .addPrimaryKeyConstraint("heddle_questions_key", ["lineage_id", "key"]);
+  return [
+    clusteredTable === undefined ? table : table.modifyEnd(clusteredTable),
+    schema
+      .createIndex("heddle_questions_thread")
+      .on("heddle_questions")
+      .columns(["thread_id", "asked_at"])
+      .where("thread_id", "is not", null),
+  ];
 }
 
 function origins({ schema }: QueryBuilder, { keyText }: SqlDialect): Compilable[] {

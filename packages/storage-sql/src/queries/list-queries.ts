@@ -63,7 +63,8 @@ export class ListQueries {
   }
 
   #runConditions(eb: ExpressionBuilder<HeddleTables, "heddle_runs">, filter: RunFilter): Conditions {
-    const { ids, threadId, agent, status, metadata, parentRunId, settledBefore } = filter;
+    const { ids, threadId, agent, status, metadata, parentRunId, lineageId, steers, rolledBack, settledBefore } =
+      filter;
     const conditions: Conditions = [];
     if (ids !== undefined) conditions.push(eb("id", "in", orNothing(ids)));
     if (threadId === null) conditions.push(eb("thread_id", "is", null));
@@ -71,6 +72,13 @@ export class ListQueries {
     if (agent !== undefined) conditions.push(eb("agent", "=", agent));
     if (status !== undefined) conditions.push(eb("status", "in", orNothing(status)));
     if (parentRunId !== undefined) conditions.push(eb("parent_run_id", "=", parentRunId));
+    // Each half has its index: the first of a lineage bears its name, the others are few.
+    if (lineageId !== undefined) {
+      const resumed = sql<SqlBool>`(lineage_id = ${lineageId} and lineage_id <> id)`;
+      conditions.push(eb.or([eb("id", "=", lineageId), resumed]));
+    }
+    if (steers !== undefined) conditions.push(eb("steers", "=", steers));
+    if (rolledBack !== undefined) conditions.push(eb("rolled_back", "=", stored(rolledBack)));
     if (settledBefore !== undefined) conditions.push(eb("settled_at", "<", settledBefore));
     return [...conditions, ...this.#metadataConditions("heddle_runs.metadata", metadata)];
   }

@@ -14,6 +14,7 @@ import type {
   MemoRecord,
   MemoRef,
   OriginRecord,
+  QuestionRecord,
   TombstoneRecord,
 } from "@heddle/core/storage";
 import { sql } from "kysely";
@@ -22,6 +23,7 @@ import {
   keyColumns,
   memoColumns,
   originColumns,
+  questionColumns,
   runColumns,
   selection,
   threadColumns,
@@ -35,10 +37,17 @@ import { paramLimit, paramList, template, templatePerCount } from "../template.j
 export type ById = { readonly id: string };
 export type ByThread = { readonly threadId: string };
 export type ByOwner = { readonly ownerId: string };
+export type ByLineage = { readonly lineageId: string };
 export type ByQueue = { readonly threadId: string; readonly limit: number };
 
 export function recordQueries(db: QueryBuilder) {
-  return { ...threadQueries(db), ...runQueries(db), ...checkpointQueries(db), ...keyQueries(db) };
+  return {
+    ...threadQueries(db),
+    ...runQueries(db),
+    ...checkpointQueries(db),
+    ...keyQueries(db),
+    ...questionQueries(db),
+  };
 }
 
 function threadQueries(db: QueryBuilder) {
@@ -88,8 +97,21 @@ function runQueries(db: QueryBuilder) {
           param(({ threadId }) => threadId),
         )
         .where("queue_position", "is not", null)
+        .where("steers", "is", null)
         .orderBy("queue_position")
         .limit(paramLimit(param, ({ limit }) => limit))
+        .$castTo<RunRow>(),
+    ),
+    steeredRuns: template<ByThread, RunRow>((param) =>
+      runs
+        .where(
+          "thread_id",
+          "=",
+          param(({ threadId }) => threadId),
+        )
+        .where("queue_position", "is not", null)
+        .where("steers", "is not", null)
+        .orderBy("queue_position")
         .$castTo<RunRow>(),
     ),
     unsettledRuns: template<ByThread, RunRow>((param) =>
@@ -177,6 +199,36 @@ function checkpointQueries(db: QueryBuilder) {
   };
 }
 
+function questionQueries(db: QueryBuilder) {
+  const questions = db.selectFrom("heddle_questions").select(selection(questionColumns));
+  return {
+    questions: template<ByLineage, QuestionRecord>((param) =>
+      questions
+        .where(
+          "lineage_id",
+          "=",
+          param(({ lineageId }) => lineageId),
+        )
+        .orderBy("key")
+        .$castTo<QuestionRecord>(),
+    ),
+    openQuestions: template<ByQueue, QuestionRecord>((param) =>
+      questions
+        .where(
+          "thread_id",
+          "=",
+          param(({ threadId }) => threadId),
+        )
+        .where("status", "=", sql.lit("open" as const))
+        .orderBy("asked_at")
+        .orderBy("lineage_id")
+        .orderBy("key")
+        .limit(paramLimit(param, ({ limit }) => limit))
+        .$castTo<QuestionRecord>(),
+    ),
+  };
+}
+
 function keyQueries(db: QueryBuilder) {
   return {
     memo: template<MemoRef, MemoRecord>((param) =>
@@ -198,6 +250,20 @@ function keyQueries(db: QueryBuilder) {
           "=",
           param(({ key }) => key),
         )
+        .$castTo<MemoRecord>(),
+    ),
+    memosOf: template<ByLineage & { readonly limit: number }, MemoRecord>((param) =>
+      db
+        .selectFrom("heddle_memos")
+        .select(selection(memoColumns))
+        .where(
+          "lineage_id",
+          "=",
+          param(({ lineageId }) => lineageId),
+        )
+        .orderBy("kind")
+        .orderBy("key")
+        .limit(paramLimit(param, ({ limit }) => limit))
         .$castTo<MemoRecord>(),
     ),
     key: template<KeyRef, KeyRecord>((param) =>

@@ -7,6 +7,7 @@ import type { QueryBuilder } from "../query-builder.js";
 import { template, timeOf } from "../template.js";
 import type { ById, ByThread } from "./record-queries.js";
 
+type ByRunOfLineage = { readonly id: string; readonly lineageId: string };
 type RunRef = { readonly id: string; readonly threadId: string | null; readonly lineageId: string };
 
 /** The scope that a run's idempotency key was stored under. */
@@ -40,6 +41,13 @@ function threadRemovals(db: QueryBuilder) {
             "=",
             param(({ threadId }) => threadId),
           ),
+      ),
+    ),
+    deleteQuestionsOfThread: template<ByThread, unknown>((param) =>
+      db.deleteFrom("heddle_questions").where(
+        "thread_id",
+        "=",
+        param(({ threadId }) => threadId),
       ),
     ),
     deleteEventsOfThread: template<ByThread, unknown>((param) =>
@@ -136,9 +144,23 @@ function runRemovals(db: QueryBuilder) {
           param(({ id }) => id),
         ),
     ),
-    deleteMemosOfRun: template<RunRef, unknown>((param) =>
+    deleteMemosOfRun: template<ByRunOfLineage, unknown>((param) =>
       db
         .deleteFrom("heddle_memos")
+        .where(
+          "lineage_id",
+          "=",
+          param(({ lineageId }) => lineageId),
+        )
+        .where(
+          "run_id",
+          "=",
+          param(({ id }) => id),
+        ),
+    ),
+    deleteQuestionsOfRun: template<ByRunOfLineage, unknown>((param) =>
+      db
+        .deleteFrom("heddle_questions")
         .where(
           "lineage_id",
           "=",

@@ -10,6 +10,7 @@ import type {
   KeyRecord,
   MemoRecord,
   OriginRecord,
+  QuestionRecord,
   RunRecord,
   ThreadRecord,
   TombstoneRecord,
@@ -18,12 +19,14 @@ import { storedPayload } from "@heddle/core/storage";
 import type { Compilable } from "kysely";
 import { sql } from "kysely";
 import {
+  changingQuestionColumns,
   changingRunColumns,
   checkpointColumns,
   eventColumns,
   keyColumns,
   memoColumns,
   originColumns,
+  questionColumns,
   runColumns,
   threadColumns,
   tombstoneColumns,
@@ -166,6 +169,20 @@ function rememberedWrites(db: QueryBuilder) {
     ),
     insertMemo: template<MemoRecord, unknown>((param) =>
       db.insertInto("heddle_memos").values(columnValues(param, memoColumns, (memo) => memo)),
+    ),
+    putQuestion: template<QuestionRecord, unknown>((param) =>
+      db
+        .insertInto("heddle_questions")
+        .values(columnValues(param, questionColumns, (question) => question))
+        .onConflict((conflict) =>
+          conflict
+            .columns(["lineage_id", "key"])
+            .doUpdateSet((eb) =>
+              Object.fromEntries(
+                Object.values(changingQuestionColumns).map((column) => [column, eb.ref(`excluded.${column}`)]),
+              ),
+            ),
+        ),
     ),
     insertOrigin: template<OriginRecord, unknown>((param) =>
       db.insertInto("heddle_origins").values(columnValues(param, originColumns, (origin) => origin)),

@@ -22,6 +22,7 @@ export function writesOf(queries: Queries, changes: Changes): Write[] {
   for (const event of changes.events) writes.push(write(queries.insertEvent, event));
   for (const key of changes.keys) writes.push(write(queries.putKey, key));
   for (const memo of changes.memos) writes.push(write(queries.insertMemo, memo));
+  for (const question of changes.questions) writes.push(write(queries.putQuestion, question));
   for (const origin of changes.origins) writes.push(write(queries.insertOrigin, origin));
   for (const tombstone of changes.tombstones) writes.push(write(queries.putTombstone, tombstone));
   writes.push(...removalsOf(queries, changes.removals));
@@ -58,6 +59,8 @@ function removalOf(queries: Queries, removal: Removal): Write[] {
       return threadRemoval(queries, removal.id);
     case "run":
       return runRemoval(queries, removal);
+    case "memos":
+      return [write(queries.deleteMemosOfRun, { ...removal, id: removal.runId })];
     case "checkpoints":
       return removal.ids.map((id) => write(queries.deleteCheckpoint, { id }));
     case "checkpoints_of":
@@ -70,16 +73,22 @@ function removalOf(queries: Queries, removal: Removal): Write[] {
 }
 
 function threadRemoval(queries: Queries, threadId: string): Write[] {
-  const { orphanKeysOfThread, deleteMemosOfThread, deleteEventsOfThread, deleteRunsOfThread, deleteThread } = queries;
-  return [orphanKeysOfThread, deleteMemosOfThread, deleteEventsOfThread, deleteRunsOfThread, deleteThread].map(
-    (statement) => write(statement, { threadId }),
-  );
+  const statements = [
+    queries.orphanKeysOfThread,
+    queries.deleteMemosOfThread,
+    queries.deleteQuestionsOfThread,
+    queries.deleteEventsOfThread,
+    queries.deleteRunsOfThread,
+    queries.deleteThread,
+  ];
+  return statements.map((statement) => write(statement, { threadId }));
 }
 
 /** The row goes last: what comes before looks into it. */
 function runRemoval(queries: Queries, run: Extract<Removal, { type: "run" }>): Write[] {
-  const { orphanKeyOfRun, deleteMemosOfRun, blankEventsOfRun, deleteEventsOfRun, deleteCheckpointsOfRun, deleteRun } =
-    queries;
-  const log = run.threadId === null ? [deleteEventsOfRun, deleteCheckpointsOfRun] : [blankEventsOfRun];
-  return [orphanKeyOfRun, deleteMemosOfRun, ...log, deleteRun].map((statement) => write(statement, run));
+  const { orphanKeyOfRun, deleteMemosOfRun, deleteQuestionsOfRun, deleteRun } = queries;
+  const log =
+    run.threadId === null ? [queries.deleteEventsOfRun, queries.deleteCheckpointsOfRun] : [queries.blankEventsOfRun];
+  const statements = [orphanKeyOfRun, deleteMemosOfRun, deleteQuestionsOfRun, ...log, deleteRun];
+  return statements.map((statement) => write(statement, run));
 }

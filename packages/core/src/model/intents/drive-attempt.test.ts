@@ -43,13 +43,13 @@ describe("record_progress", () => {
 
   test("a keyed event is stored once per lineage", () => {
     const keyed = { ...log, key: "k" };
-    const memos = [{ lineageId: "run", kind: "event", key: "known", runId: "before" } as const];
+    const memos = [{ lineageId: "run", kind: "event", key: "known", runId: "before", body: null } as const];
     const { changes } = applyTo<"record_progress">(
       { ...shelf, memos },
       progress({ events: [keyed, keyed, { ...log, key: "known" }, log] }),
     );
     expect(changes.events.map(({ seq }) => seq)).toEqual([2, 3]);
-    expect(changes.memos).toEqual([{ lineageId: "run", kind: "event", key: "k", runId: "run" }]);
+    expect(changes.memos).toEqual([{ lineageId: "run", kind: "event", key: "k", runId: "run", body: null }]);
   });
 
   test("what was written before and is sent again, because its answer got lost, is not written twice", () => {

@@ -5,7 +5,7 @@ import { nextStatus } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { requireHeld } from "./attempt.js";
 import { appendEvents } from "./event-log.js";
-import type { Outcome, RecordProgress, ReleaseRun, SettleRun } from "./intent.js";
+import type { NewMemo, Outcome, RecordProgress, ReleaseRun, SettleRun } from "./intent.js";
 import { settle } from "./settle.js";
 import { leftToAttempt } from "./settle-hook.js";
 import { threadOf } from "./thread-mutex.js";
@@ -13,6 +13,7 @@ import { writeCheckpoint } from "./write-checkpoint.js";
 
 export function recordProgress(uow: UnitOfWork, intent: RecordProgress): RunRecord {
   const held = requireHeld(uow, intent.attempt);
+  for (const memo of intent.memos ?? []) remember(uow, held, memo);
   if (intent.after !== undefined && held.lastSeq > intent.after) return held;
   const run = appendEvents(uow, held, intent.events);
   if (intent.checkpoint === undefined) return run;
@@ -22,6 +23,11 @@ export function recordProgress(uow: UnitOfWork, intent: RecordProgress): RunReco
     uow.putThread({ ...thread, headCheckpointId: intent.checkpoint.id });
   }
   return moved;
+}
+
+function remember(uow: UnitOfWork, { id, lineageId }: RunRecord, memo: NewMemo): void {
+  const ref = { lineageId, kind: memo.kind, key: memo.key };
+  if (uow.memo(ref) === undefined) uow.putMemo({ ...ref, runId: id, body: memo.body });
 }
 
 export function settleRun(uow: UnitOfWork, intent: SettleRun): RunRecord {

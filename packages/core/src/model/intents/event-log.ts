@@ -34,6 +34,6 @@ function isNew(uow: UnitOfWork, run: RunRecord, { key }: NewEvent): boolean {
   if (key === undefined) return true;
   const ref = { lineageId: run.lineageId, kind: "event", key } as const;
   if (uow.memo(ref) !== undefined) return false;
-  uow.putMemo({ ...ref, runId: run.id });
+  uow.putMemo({ ...ref, runId: run.id, body: null });
   return true;
 }

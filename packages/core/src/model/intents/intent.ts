@@ -9,6 +9,7 @@
 import type { CheckpointKind, CheckpointRecord } from "../checkpoint.js";
 import type { EventRecord } from "../event.js";
 import type { JsonObject } from "../json.js";
+import type { MemoRecord } from "../memo.js";
 import type { CancelReason, RunError, RunRecord } from "../run.js";
 import type { ThreadRecord } from "../thread.js";
 
@@ -20,6 +21,9 @@ export interface NewEvent {
   /** Stored once per lineage: an attempt that emits it again changes nothing. */
   readonly key?: string;
 }
+
+/** What the lineage shall remember; the first of a key counts. */
+export type NewMemo = Pick<MemoRecord, "kind" | "key" | "body">;
 
 /** A checkpoint to write: its parent is the run's newest checkpoint, its thread the run's. */
 export interface NewCheckpoint {
@@ -114,7 +118,7 @@ export interface LeaseState {
   readonly run: RunRecord | undefined;
 }
 
-/** Append an attempt's events and, optionally, a mid-run checkpoint. Guard: the attempt's token. */
+/** Append an attempt's events and memos and, optionally, a mid-run checkpoint. Guard: the attempt's token. */
 export interface RecordProgress {
   readonly kind: "record_progress";
   readonly attempt: AttemptRef;
@@ -124,6 +128,7 @@ export interface RecordProgress {
    */
   readonly after?: number;
   readonly events: readonly NewEvent[];
+  readonly memos?: readonly NewMemo[];
   readonly checkpoint?: NewCheckpoint;
 }
 

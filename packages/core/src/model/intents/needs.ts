@@ -5,7 +5,7 @@
 
 import type { MemoRef } from "../memo.js";
 import type { ClaimQuery, KeyRef } from "../unit-of-work.js";
-import type { AttemptRef, Intent, NewEvent } from "./intent.js";
+import type { AttemptRef, Intent, NewEvent, NewMemo } from "./intent.js";
 
 export interface Needs {
   /** Thread records to lock, and tombstones of those that are gone. */
@@ -20,6 +20,12 @@ export interface Needs {
   /** Keys, each with the run that it names. */
   readonly keys: readonly KeyRef[];
   readonly memos: readonly MemoRef[];
+  /** Lineages of which every question is read. */
+  readonly questionsOf: readonly string[];
+  /** Runs of whose lineages every question is read. */
+  readonly questionsOfRuns: readonly string[];
+  /** Threads of which every run is read that waits to be taken by the live run. */
+  readonly steeredOf: readonly string[];
   /** Threads whose head checkpoint, origin and copies are read, with the links where copies exist. */
   readonly checkpointsOf: readonly string[];
   /** Runs to claim, each with its thread: a claim writes to the thread's log. */
@@ -34,6 +40,9 @@ const nothing: Needs = {
   unsettledOf: [],
   keys: [],
   memos: [],
+  questionsOf: [],
+  questionsOfRuns: [],
+  steeredOf: [],
   checkpointsOf: [],
 };
 
@@ -46,6 +55,7 @@ export function needsOf(intent: Intent): Needs {
     case "extend_leases":
       return { ...nothing, runs: intent.attempts.map((attempt) => attempt.runId) };
     case "record_progress":
+      return attemptNeeds(intent.attempt, intent.events, intent.memos);
     case "settle_run":
     case "release_run":
       return attemptNeeds(intent.attempt, intent.events);
@@ -80,7 +90,12 @@ function runNeeds(runId: string, threadId: string | null): Needs {
   return { ...nothing, runs: [runId], threads, queuesOf: threads };
 }
 
-function attemptNeeds({ runId, threadId, lineageId }: AttemptRef, events: readonly NewEvent[]): Needs {
-  const keys = events.flatMap(({ key }) => (key === undefined ? [] : [key]));
-  return { ...runNeeds(runId, threadId), memos: keys.map((key) => ({ lineageId, kind: "event", key })) };
+function attemptNeeds(
+  { runId, threadId, lineageId }: AttemptRef,
+  events: readonly NewEvent[],
+  memos: readonly NewMemo[] = [],
+): Needs {
+  const keyed = events.flatMap(({ key }): MemoRef[] => (key === undefined ? [] : [{ lineageId, kind: "event", key }]));
+  const remembered = memos.map(({ kind, key }): MemoRef => ({ lineageId, kind, key }));
+  return { ...runNeeds(runId, threadId), memos: [...keyed, ...remembered] };
 }

@@ -10,6 +10,7 @@ import type { Clock } from "../../ports/clock.js";
 import type {
   CheckpointReader,
   EventReader,
+  LineageReader,
   RunReader,
   Storage,
   StorageTransaction,
@@ -113,6 +114,15 @@ export class FaultyStorage implements Storage {
 
   readonly events: EventReader = {
     read: (query) => this.#call("events.read", () => this.#options.inner.events.read(query)),
+  };
+
+  readonly lineages: LineageReader = {
+    memo: (ref) => this.#call("lineages.memo", () => this.#options.inner.lineages.memo(ref)),
+    memos: (lineageId, limit) =>
+      this.#call("lineages.memos", () => this.#options.inner.lineages.memos(lineageId, limit)),
+    questions: (lineageId) => this.#call("lineages.questions", () => this.#options.inner.lineages.questions(lineageId)),
+    openQuestions: (threadId, limit) =>
+      this.#call("lineages.openQuestions", () => this.#options.inner.lineages.openQuestions(threadId, limit)),
   };
 
   readonly work: WorkReader = {

@@ -152,7 +152,7 @@ class SqliteStorage implements Storage<SqliteHost> {
 
   async #sweepLocks(): Promise<void> {
     const { locks } = this.#open();
-    await this.#read((statements) => locks?.sweep((worker) => holdsRuns(statements, worker)));
+    await this.#read((statements) => locks?.sweep(holdersOf(statements)));
   }
 }
 
@@ -161,12 +161,12 @@ async function disconnect({ connection, locks, watch, release }: Session): Promi
   watch.stop();
   const { database, statements } = connection;
   // Where the host closed its connection already, nobody can say which workers hold runs: all files stay.
-  await connection.read(() => locks?.release((worker) => !database.open || holdsRuns(statements, worker)));
+  await connection.read(() => locks?.release(database.open ? holdersOf(statements) : undefined));
   await release();
 }
 
-function holdsRuns(statements: Connection["statements"], worker: string): boolean {
-  return statements.get(queries.holdsRuns, { worker }) !== undefined;
+function holdersOf(statements: Connection["statements"]): string[] {
+  return statements.all(queries.leaseHolders, {}).map(({ worker }) => worker);
 }
 
 async function explained<Result>(connection: Connection, work: () => Promise<Result>): Promise<Result> {

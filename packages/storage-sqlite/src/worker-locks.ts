@@ -40,25 +40,31 @@ export class WorkerLocks {
     return tryLock(this.#pathOf(worker), () => {});
   }
 
-  /** Remove the files of dead workers that hold no run. */
-  sweep(holdsRuns: (worker: string) => boolean): void {
+  /**
+   * Remove the files of dead workers that hold no run.
+   * @param holders the workers that hold runs
+   */
+  sweep(holders: readonly string[]): void {
+    const needed = new Set(holders.map(fileNameOf));
     for (const name of this.#files()) {
-      const worker = workerOf(name);
-      if (worker !== undefined && holdsRuns(worker)) continue;
+      if (needed.has(name)) continue;
       const path = join(this.#folder, name);
       tryLock(path, () => rmSync(path, { force: true }));
     }
   }
 
-  /** The workers of this storage are gone. Files that others may want to look at stay. */
-  release(holdsRuns: (worker: string) => boolean): void {
+  /**
+   * The workers of this storage are gone. Files that others may want to look at stay.
+   * @param holders the workers that hold runs; `undefined`: nobody can say
+   */
+  release(holders: readonly string[] | undefined): void {
     const { workerLocks } = processState();
     for (const path of this.#own) {
       workerLocks.get(path)?.close();
       workerLocks.delete(path);
     }
     this.#own.clear();
-    this.sweep(holdsRuns);
+    if (holders !== undefined) this.sweep(holders);
     removeIfEmpty(this.#folder);
   }
 
@@ -80,15 +86,6 @@ function fileNameOf(worker: string): string {
 function escapeByte(byte: number): string {
   const character = String.fromCharCode(byte);
   return /[a-z0-9_-]/.test(character) ? character : `%${byte.toString(16).padStart(2, "0")}`;
-}
-
-/** `undefined`: no worker's file, or one of a name too long to be kept. */
-function workerOf(fileName: string): string | undefined {
-  try {
-    return decodeURIComponent(fileName);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Where somebody removed the file before it was locked, they saw a dead worker: make it again. */

@@ -24,8 +24,8 @@ async function startWorker(): Promise<Child> {
   return child;
 }
 
-async function holdRun(child: Child): Promise<void> {
-  const claim = { worker: theirs, lease: 15_000, agents: ["worker"] };
+async function holdRun(child: Child, worker = theirs): Promise<void> {
+  const claim = { worker, lease: 15_000, agents: ["worker"] };
   await child.commit([{ ...newRun("run_held"), claim }]);
 }
 
@@ -108,6 +108,18 @@ describe("lock files come and go", () => {
     await driver.tend({ id: "run_held", threadId: null }, [theirs]);
     await driver.storage.work.purge();
     expect(readdirSync(workers)).toEqual([ours]);
+  });
+
+  test("nor does that of one whose name is too long for a file's", async () => {
+    const long = "W".repeat(255);
+    const child = await Child.start();
+    await child.open(path);
+    await child.announce(long);
+    await holdRun(child, long);
+    await child.kill();
+    const storage = await openStorage(path);
+    await storage.work.purge();
+    expect(await storage.work.findDead([long])).toEqual([long]);
   });
 
   test("a strange file in the folder harms nobody", async () => {

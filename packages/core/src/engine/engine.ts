@@ -166,7 +166,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
       await this.#core.committer.drain();
     }
     this.#core.tracker.close(engineClosed());
-    this.#core.hub.endAll();
+    this.#core.hub.breakOff(engineClosed());
     await this.#closeExecutors();
     await this.#letGo();
     this.#state = "closed";

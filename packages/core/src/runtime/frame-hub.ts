@@ -12,8 +12,8 @@ export interface FrameSink {
   push(frame: LiveFrame): void;
   /** Another process may have written: the storage knows more. */
   stale(): void;
-  /** The stream ends here. */
-  end(): void;
+  /** The stream ends here; with `error`: for the reader only, it has not come to its end. */
+  end(error?: Error): void;
 }
 
 export class FrameHub {
@@ -35,12 +35,13 @@ export class FrameHub {
     for (const sink of [...sinks]) sink.push(frame);
   }
 
-  end(stream: string): void {
-    for (const sink of [...(this.#sinks.get(stream) ?? [])]) sink.end();
+  end(stream: string, error?: Error): void {
+    for (const sink of [...(this.#sinks.get(stream) ?? [])]) sink.end(error);
   }
 
-  endAll(): void {
-    for (const stream of this.streams()) this.end(stream);
+  /** Nothing more will be told of any stream. */
+  breakOff(error: Error): void {
+    for (const stream of this.streams()) this.end(stream, error);
   }
 
   staleAll(): void {

@@ -42,6 +42,7 @@ export class Subscription implements FrameSink {
   #cursor: number;
   #stale = true;
   #ended = false;
+  #error: Error | undefined;
   #done = false;
   #wake: (() => void) | undefined;
 
@@ -64,7 +65,8 @@ export class Subscription implements FrameSink {
     this.#wakeUp();
   }
 
-  end(): void {
+  end(error?: Error): void {
+    if (!this.#ended) this.#error = error;
     this.#ended = true;
     this.#wakeUp();
   }
@@ -78,6 +80,7 @@ export class Subscription implements FrameSink {
       }
       const next = this.#shift();
       if (next !== undefined) yield* this.#deliver(next);
+      else if (this.#error !== undefined) throw this.#error;
       else if (this.#ended) return;
       else await this.#sleep();
     }

@@ -58,16 +58,7 @@ function leaseQueries(db: QueryBuilder, dialect: SqlDialect) {
         .orderBy("id")
         .$castTo<RunRow>(),
     ),
-    holdsRuns: template<ByWorker, { readonly id: string }>((param) =>
-      held
-        .select("id")
-        .where(
-          "worker",
-          "=",
-          param(({ worker }) => worker),
-        )
-        .limit(1),
-    ),
+    leaseHolders: template<object, ByWorker>(() => held.select("worker").distinct().$castTo<ByWorker>()),
     leases: template<DueParams, LeaseRow>((param) => {
       const own = param(({ worker }) => worker);
       const now = timeOf(dialect, param);

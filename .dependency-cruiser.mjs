@@ -43,7 +43,10 @@ const PACKAGES = {
   "storage-sql": ["core"],
   "storage-sqlite": ["core", "storage-sql"],
   "storage-postgres": ["core", "storage-sql"],
-  "executor-docker": ["core"],
+  "agent-node": [],
+  "agent-python": [],
+  "executor-process": ["core"],
+  "executor-docker": ["core", "executor-process"],
 };
 
 const packageRules = Object.entries(PACKAGES).map(([name, allowed]) => ({

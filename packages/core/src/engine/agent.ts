@@ -60,8 +60,11 @@ export interface AgentDefinition<
   readonly values?: Values;
   readonly output?: Output;
   readonly config?: Config;
-  /** May be called again for the same run: after a failure that is retried, a crash, a shutdown. */
-  readonly run: AgentCode<NoInfer<Input>, NoInfer<Values>, NoInfer<Output>, NoInfer<Config>>;
+  /**
+   * May be called again for the same run: after a failure that is retried, a crash, a shutdown. Left out where an
+   * `executor` runs a program of its own.
+   */
+  readonly run?: AgentCode<NoInfer<Input>, NoInfer<Values>, NoInfer<Output>, NoInfer<Config>>;
   readonly retry?: Partial<RetryPolicy>;
   /** ms per attempt. */
   readonly attemptTimeout?: number;
@@ -118,6 +121,14 @@ export type AgentLike<
   Config extends z.ZodType = z.ZodType,
 > = Pick<AgentDefinition<Input, Values, Output, Config>, "name" | "input" | "values" | "output" | "config">;
 
+/** One of the two is needed. */
+interface HasCode {
+  readonly run: unknown;
+}
+interface RunsElsewhere {
+  readonly executor: Executor;
+}
+
 /**
  * Declare an agent. Types flow from the schemas to `run`, `start` and `result`.
  *
@@ -137,7 +148,9 @@ export function defineAgent<
   Values extends z.ZodType = AnyValues,
   Output extends z.ZodType = AnyJson,
   Config extends z.ZodType = AnyJson,
->(definition: AgentDefinition<Input, Values, Output, Config>): AgentDefinition<Input, Values, Output, Config> {
+>(
+  definition: AgentDefinition<Input, Values, Output, Config> & (HasCode | RunsElsewhere),
+): AgentDefinition<Input, Values, Output, Config> {
   checkDefinition(definition);
   return definition;
 }
@@ -169,6 +182,7 @@ function checkParts(definition: Partial<Agent> & { readonly name: string }): voi
       details: { field },
     });
   }
+  if (definition.run === undefined && definition.executor !== undefined) return;
   if (typeof definition.run !== "function") {
     throw new HeddleError("INVALID_ARGUMENT", `Agent "${definition.name}" has no "run" function.`, {
       details: { field: "run" },

@@ -49,6 +49,7 @@ export class AttemptDriver {
   readonly #policy: RunPolicy;
   readonly #ref: AttemptRef;
   readonly #abort = new AbortController();
+  readonly #fence = new AbortController();
   readonly #timers: (() => void)[] = [];
   readonly #outbox: Outbox;
   #stop: Stop | undefined;
@@ -166,6 +167,7 @@ export class AttemptDriver {
   #abandonNow(error: HeddleError): void {
     this.#outbox.abandon(error);
     this.#abandon?.();
+    this.#fence.abort(error);
   }
 
   #later(delay: number, fire: () => void): void {
@@ -233,6 +235,7 @@ export class AttemptDriver {
       metadata: parseJson(run.metadata, "metadata") as JsonObject,
       values: this.#values.visible,
       signal: this.#abort.signal,
+      fence: this.#fence.signal,
     };
   }
 

@@ -27,6 +27,8 @@ export interface AgentDeltas {
   tool_call_started: { readonly toolCallId: string; readonly name: string };
   tool_output: { readonly toolCallId: string; readonly output: Json };
   tool_call_completed: { readonly toolCallId: string };
+  /** A line of the log of an agent that runs elsewhere. */
+  log: { readonly level: "debug" | "info" | "warn" | "error"; readonly message: string };
 }
 
 /** Own types are any other string and carry any JSON. */

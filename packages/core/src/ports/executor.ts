@@ -16,7 +16,7 @@ export interface Executor {
   readonly sharesMemory: boolean;
   /**
    * Run one attempt to its end. Rejects with what the agent threw. Should end soon after `signal` aborts; if it does
-   * not, the engine fences the attempt off and goes on without it.
+   * not, the engine fences the attempt off and goes on without it: then `fence` aborts.
    */
   execute(attempt: Attempt, session: AttemptSession): Promise<AttemptResult>;
   /** Called once when the engine closes. */
@@ -42,6 +42,11 @@ export interface Attempt {
   readonly values: JsonObject;
   /** Aborts on cancel, timeout, deadline, lost lease and shutdown; `reason` is a HeddleError that says which. */
   readonly signal: AbortSignal;
+  /**
+   * Aborts when the engine no longer waits for the attempt: its grace is over, its lease is lost, or the engine closes.
+   * Never before `signal`. Nothing that the code still does counts; an executor that can stop it by force does so now.
+   */
+  readonly fence: AbortSignal;
 }
 
 /** What the agent may do meanwhile. After the attempt's end or fence every call rejects with `LEASE_LOST`. */

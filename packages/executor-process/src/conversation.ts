@@ -1,0 +1,251 @@
+/**
+ * One attempt, as a conversation in frames with the program that runs it.
+ *
+ * The agent speaks until it has said `result` or `error`, its last word. Then its input is closed, which tells it to go,
+ * and it must say no more. Frames are taken in the order in which they come; an answer to one never holds up the next,
+ * unless too many wait.
+ */
+
+import type { Attempt, AttemptResult, AttemptSession, JsonObject } from "@heddle/core";
+import { HeddleError } from "@heddle/core";
+import type { AgentProgram } from "./agent-program.js";
+import type { ProgramLimits } from "./limits.js";
+import { exitDelay } from "./limits.js";
+import { LogTail } from "./log-tail.js";
+import { AgentError, exitError, protocolError } from "./program-errors.js";
+import { applyChange } from "./protocol/apply-change.js";
+import type { AgentFrame, EngineFrame, ErrorFields } from "./protocol/frames.js";
+import { ProtocolViolation, parseAgentFrame, protocolVersion } from "./protocol/frames.js";
+import { LineReader } from "./protocol/line-reader.js";
+import { Redactor, type Secrets } from "./secrets.js";
+import { supervise } from "./supervise.js";
+
+export interface ConversationOptions {
+  readonly limits: ProgramLimits;
+  readonly secrets: Secrets;
+}
+
+/** Questions that wait for the engine's answer before the next frame is read. */
+const mostWaiting = 100;
+
+/** Rejects with what the agent threw, or a HeddleError that says what became of the program. */
+export async function converse(
+  program: AgentProgram,
+  attempt: Attempt,
+  session: AttemptSession,
+  options: ConversationOptions,
+): Promise<AttemptResult> {
+  return new Conversation(program, attempt, session, options).run();
+}
+
+type LastWord = { readonly result: AttemptResult } | { readonly error: unknown };
+
+class Conversation {
+  readonly #program: AgentProgram;
+  readonly #attempt: Attempt;
+  readonly #session: AttemptSession;
+  readonly #options: ConversationOptions;
+  readonly #redactor: Redactor;
+  readonly #log: LogTail;
+  readonly #lines: LineReader;
+  readonly #waiting = new Set<Promise<void>>();
+  /** What the agent was told, by code: it may end with the very error. */
+  readonly #told = new Map<string, HeddleError>();
+  /** As the agent knows them. */
+  #values: JsonObject;
+  #lastWord: LastWord | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #exitTimer: NodeJS.Timeout | undefined;
+
+  constructor(program: AgentProgram, attempt: Attempt, session: AttemptSession, options: ConversationOptions) {
+    this.#program = program;
+    this.#attempt = attempt;
+    this.#session = session;
+    this.#options = options;
+    this.#redactor = new Redactor(options.secrets);
+    this.#log = logTail(session, this.#redactor);
+    this.#lines = new LineReader(options.limits.frame);
+    this.#values = attempt.values;
+    // A program that does not read, or is gone: its end says so.
+    program.input.on("error", () => {});
+  }
+
+  async run(): Promise<AttemptResult> {
+    this.#send(startFrame(this.#attempt, this.#options.secrets));
+    try {
+      return await this.#untilTheEnd();
+    } catch (error) {
+      if (this.#attempt.signal.aborted) throw this.#attempt.signal.reason;
+      if (error instanceof ProtocolViolation) throw protocolError(this.#redactor.violation(error), this.#log.lines);
+      throw error;
+    } finally {
+      clearTimeout(this.#exitTimer);
+    }
+  }
+
+  async #untilTheEnd(): Promise<AttemptResult> {
+    const exit = await supervise({
+      program: this.#program,
+      attempt: this.#attempt,
+      limits: this.#options.limits,
+      log: this.#log,
+      take: (chunk) => this.#take(chunk),
+      cancel: () => this.#send({ type: "cancel", reason: errorFields(this.#attempt.signal.reason) }),
+    });
+    this.#takeUnfinishedLine();
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#lastWord === undefined) throw exitError(exit, this.#log.lines);
+    if ("error" in this.#lastWord) throw this.#lastWord.error;
+    return this.#lastWord.result;
+  }
+
+  async #take(chunk: Uint8Array): Promise<void> {
+    for (const line of this.#lines.read(chunk)) {
+      this.#takeFrame(this.#redactor.json(parseAgentFrame(line)));
+      while (this.#waiting.size >= mostWaiting) await Promise.race(this.#waiting);
+      await this.#untilRead();
+    }
+  }
+
+  /** A program that died in the middle of a line said nothing; one that had ended must have been silent. */
+  #takeUnfinishedLine(): void {
+    const rest = this.#lines.rest();
+    if (rest !== "" && this.#lastWord !== undefined) throw new ProtocolViolation("it spoke after its last word", rest);
+  }
+
+  #takeFrame(frame: AgentFrame): void {
+    if (this.#lastWord !== undefined) throw new ProtocolViolation(`a frame "${frame.type}" after its last word`);
+    switch (frame.type) {
+      case "hello":
+        return requireVersion(frame.protocol);
+      case "heartbeat":
+        return;
+      case "event":
+        return this.#event(frame);
+      case "log":
+        return this.#event({ event: "log", payload: logPayload(frame) });
+      case "delta":
+        return this.#session.delta(frame.delta, frame.payload, messageOf(frame));
+      case "checkpoint":
+        return this.#answer(frame.id, () => this.#checkpoint(frame));
+      case "result":
+        return this.#end({ result: this.#resultOf(frame) });
+      case "error":
+        return this.#end({ error: this.#errorOf(frame) });
+    }
+  }
+
+  #event({
+    id,
+    event,
+    payload,
+    key,
+  }: Pick<Extract<AgentFrame, { type: "event" }>, "id" | "event" | "payload" | "key">): void {
+    const options = key === undefined ? undefined : { key };
+    this.#answer(id, () => this.#session.emit(event, payload ?? null, options));
+  }
+
+  async #checkpoint(frame: Extract<AgentFrame, { type: "checkpoint" }>): Promise<JsonObject> {
+    const update = applyChange(this.#values, frame) ?? {};
+    this.#values = await this.#session.checkpoint(update);
+    return this.#values;
+  }
+
+  /** Call the session, now, and tell the agent what came of it. An agent that did not ask hears of it by its end. */
+  #answer(id: number | undefined, call: () => Promise<unknown>): void {
+    const answered = call().then(
+      (value) => {
+        if (id !== undefined) this.#send({ type: "reply", id, value: value ?? null });
+      },
+      (error: unknown) => this.#refuse(id, error),
+    );
+    this.#waiting.add(answered);
+    void answered.finally(() => this.#waiting.delete(answered));
+  }
+
+  #refuse(id: number | undefined, error: unknown): void {
+    if (error instanceof ProtocolViolation || (id === undefined && !HeddleError.is(error, "LEASE_LOST"))) {
+      this.#failure ??= { error };
+      void this.#program.kill();
+    }
+    if (id === undefined) return;
+    if (HeddleError.is(error)) this.#told.set(error.code, error);
+    this.#send({ type: "reply", id, error: errorFields(error) });
+  }
+
+  #resultOf(frame: Extract<AgentFrame, { type: "result" }>): AttemptResult {
+    return { output: frame.output, values: applyChange(this.#values, frame) };
+  }
+
+  /** An agent that fails with what it was told fails with the very error. Other codes are its own, and count as text. */
+  #errorOf(frame: Extract<AgentFrame, { type: "error" }>): unknown {
+    return (frame.code === undefined ? undefined : this.#told.get(frame.code)) ?? new AgentError(frame);
+  }
+
+  #end(lastWord: LastWord): void {
+    this.#lastWord = lastWord;
+    this.#program.input.end();
+    this.#exitTimer = setTimeout(() => void this.#program.kill(), exitDelay);
+  }
+
+  #send(frame: EngineFrame): void {
+    if (this.#program.input.writable) this.#program.input.write(`${JSON.stringify(frame)}\n`);
+  }
+
+  /** Who asks without listening to the answers is not heard until it does. */
+  async #untilRead(): Promise<void> {
+    const { input } = this.#program;
+    if (!input.writableNeedDrain || input.destroyed) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        input.off("drain", done).off("close", done);
+        resolve();
+      };
+      input.on("drain", done).on("close", done);
+    });
+  }
+}
+
+/** Each line goes to whoever listens now; the last ones are kept. */
+export function logTail(session: AttemptSession, redactor: Redactor): LogTail {
+  return new LogTail(
+    (line) => redactor.text(line),
+    (line) => session.delta("log", { level: "info", message: line }),
+  );
+}
+
+function startFrame(attempt: Attempt, secrets: Secrets): EngineFrame {
+  return {
+    type: "start",
+    protocol: protocolVersion,
+    agent: attempt.agent.name,
+    runId: attempt.runId,
+    threadId: attempt.threadId,
+    lineageId: attempt.lineageId,
+    attempt: attempt.attempt,
+    input: attempt.inputJson,
+    config: attempt.config ?? null,
+    metadata: attempt.metadata,
+    values: attempt.values,
+    secrets,
+    artifacts: null,
+  };
+}
+
+function requireVersion(version: number): void {
+  if (version === protocolVersion) return;
+  throw new ProtocolViolation(`it speaks version ${version}, this engine ${protocolVersion}`);
+}
+
+function messageOf({ messageId }: { readonly messageId?: string | undefined }): { messageId: string } | undefined {
+  return messageId === undefined ? undefined : { messageId };
+}
+
+function logPayload({ level, message, data }: Extract<AgentFrame, { type: "log" }>): object {
+  return data === undefined ? { level, message } : { level, message, data };
+}
+
+function errorFields(error: unknown): ErrorFields {
+  if (HeddleError.is(error)) return { code: error.code, message: error.message, details: error.details };
+  return { code: "AGENT_ERROR", message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,83 @@
+/** Runs each attempt in a child process of its own. */
+
+import type { Attempt, AttemptResult, AttemptSession, Executor } from "@heddle/core";
+import { HeddleError } from "@heddle/core";
+import { converse } from "./conversation.js";
+import type { ProgramLimits } from "./limits.js";
+import { resolveLimits } from "./limits.js";
+import { runPlainCommand } from "./plain-command.js";
+import type { SecretsSource } from "./secrets.js";
+import { readSecrets } from "./secrets.js";
+import { spawnProgram } from "./spawn-program.js";
+
+export interface ProcessExecutorOptions {
+  /** A program, looked up in `PATH`; no shell is involved. */
+  readonly command: string;
+  readonly args?: readonly string[];
+  readonly cwd?: string;
+  /**
+   * Added to what every program needs (`PATH`, `HOME`, `LANG`, …). The host's other variables, which may hold its
+   * passwords, are not handed on; give `process.env` where they shall be.
+   */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /**
+   * `heddle` (default): the program speaks the protocol of docs/executors.md. `json`: any command; it reads the run's input
+   * as JSON from standard input and prints the output as JSON.
+   */
+  readonly protocol?: "heddle" | "json";
+  /** Given to the agent in its first frame: not in its environment, not in its arguments. Only with `heddle`. */
+  readonly secrets?: SecretsSource;
+  readonly limits?: Partial<ProgramLimits>;
+}
+
+/** What a program needs of the host's environment to work at all. */
+const handedOn = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SystemRoot", "TEMP", "PATHEXT"];
+
+/**
+ * An executor that starts a program for each attempt and ends it, with all that it started, when the attempt is over.
+ * It keeps runs apart from the host's memory and event loop, not from its files: for that, use a container.
+ *
+ * @example
+ * ```ts
+ * const summarize = defineAgent({
+ *   name: "summarize",
+ *   executor: processExecutor({ command: "python3", args: ["summarize.py"] }),
+ * });
+ * ```
+ * @throws HeddleError INVALID_ARGUMENT
+ */
+export function processExecutor(options: ProcessExecutorOptions): Executor {
+  checkOptions(options);
+  const { command, args = [], cwd, protocol = "heddle" } = options;
+  const limits = resolveLimits(options.limits);
+  const talk = protocol === "json" ? runPlainCommand : converse;
+  return {
+    name: "process",
+    sharesMemory: false,
+    async execute(attempt: Attempt, session: AttemptSession): Promise<AttemptResult> {
+      attempt.signal.throwIfAborted();
+      const secrets = await readSecrets(options.secrets);
+      const program = await spawnProgram({ command, args, cwd, env: environment(options.env) });
+      return talk(program, attempt, session, { limits, secrets });
+    },
+  };
+}
+
+function environment(own: ProcessExecutorOptions["env"]): NodeJS.ProcessEnv {
+  return { ...Object.fromEntries(handedOn.map((name) => [name, process.env[name]])), ...own };
+}
+
+function checkOptions({ command, args, protocol, secrets }: ProcessExecutorOptions): void {
+  if (typeof command !== "string" || command === "") throw invalid("command", "must be the name of a program");
+  if (args !== undefined && !(Array.isArray(args) && args.every((each) => typeof each === "string"))) {
+    throw invalid("args", "must be a list of texts");
+  }
+  if (protocol !== undefined && protocol !== "heddle" && protocol !== "json") {
+    throw invalid("protocol", 'is "heddle" or "json"');
+  }
+  if (protocol === "json" && secrets !== undefined) throw invalid("secrets", 'need the protocol "heddle"');
+}
+
+function invalid(field: string, what: string): HeddleError {
+  return new HeddleError("INVALID_ARGUMENT", `"${field}" ${what}.`, { details: { field } });
+}

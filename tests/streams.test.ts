@@ -106,7 +106,7 @@ onEveryStorage("streams", (kind) => {
 
     test("in a thread is the thread's log, filtered: same numbers, from its first event to its end", async () => {
       const worker = handDriven({ whenBusy: "enqueue" });
-      const { engine } = await setUp(kind, { agents: [worker.agent] });
+      const { engine, quiet } = await setUp(kind, { agents: [worker.agent] });
       const thread = await engine.threads.create();
       const runs = [
         await thread.start(worker.agent, 1),
@@ -114,6 +114,7 @@ onEveryStorage("streams", (kind) => {
         await thread.start(worker.agent, 3),
       ];
       const live = runs.map((run) => read(run.events()));
+      await quiet();
       await runs[2]?.cancel();
       for (let n = 0; n < 2; n++) {
         const { context, finish } = await worker.next();

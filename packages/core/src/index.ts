@@ -27,7 +27,7 @@ export type {
 } from "./engine/frames.js";
 export { isDelta, isEvent } from "./engine/frames.js";
 export type { AnyTransaction, ForeignTransaction, Transaction } from "./engine/host-transaction.js";
-export type { StreamOptions } from "./engine/open-stream.js";
+export type { FrameStream, StreamOptions } from "./engine/open-stream.js";
 export type { PageOf, PageOptions } from "./engine/page.js";
 export type { CancelOptions, CancelResult, OutputOf, RunHandle, RunOutcome, WaitOptions } from "./engine/run-handle.js";
 export type {

@@ -3,7 +3,7 @@
 export type { HeddleErrorCode, HeddleErrorOptions } from "./errors.js";
 export { HeddleError } from "./errors.js";
 export type { CheckpointEncoding, CheckpointHead, CheckpointKind, CheckpointRecord } from "./model/checkpoint.js";
-export type { EventRecord } from "./model/event.js";
+export type { DeltaFrame, EventRecord } from "./model/event.js";
 export { storedPayload, streamOf, succeededPayload, threadStream } from "./model/event.js";
 export { applyIntents, splitBatch } from "./model/intents/apply-intents.js";
 export type { Effect, Intent, IntentKind, IntentOf, IntentValues } from "./model/intents/intent.js";
@@ -33,6 +33,7 @@ export type {
   ChainBodies,
   CheckpointChain,
   CheckpointReader,
+  DeltaRelay,
   DueQuery,
   DueWork,
   EventQuery,
@@ -41,6 +42,7 @@ export type {
   LineageReader,
   MetadataFilter,
   Page,
+  RelayedFrame,
   RunFilter,
   RunQuery,
   RunReader,

@@ -26,6 +26,8 @@ export interface ListenerOptions {
   /** Send a text to the channel the way all others do. */
   say(text: string): Promise<void>;
   hear(text: string): void;
+  /** Listening has begun, for the first time or again. */
+  begun(): void;
 }
 
 /** ms */
@@ -85,7 +87,8 @@ export class Listener {
       const hears = await this.#hearsItself();
       if (this.#state !== "connecting") return true;
       this.#state = hears ? "listening" : "deaf";
-      if (!hears) await this.#drop();
+      if (hears) this.#options.begun();
+      else await this.#drop();
       return true;
     } catch {
       await this.#drop();

@@ -1,6 +1,7 @@
 /**
- * Tells other processes that something was committed. Outside the engine's own transactions: a transaction that
- * notifies takes a lock that all others want at their commit. One statement for all commits of a few ms.
+ * Tells other processes that something was committed, and what else there is to tell. Outside the engine's own
+ * transactions: a transaction that notifies takes a lock that all others want at their commit. One round trip for all
+ * that comes up within some ms.
  */
 
 import type { Clients } from "./clients.js";
@@ -8,7 +9,16 @@ import { type Bound, bound, type Statement, type Statements } from "./statement.
 import { sqlState } from "./storage-errors.js";
 
 /** ms */
-const interval = 10;
+const interval = 20;
+
+/** Messages of somebody else's, told before the next commit is. */
+export interface Outgoing {
+  take(): readonly string[];
+  /** Is anything left that did not fit? */
+  readonly hasMore: boolean;
+  /** What was taken last could not be told. */
+  failed(): void;
+}
 
 export interface NotifierOptions {
   readonly clients: Clients;
@@ -23,6 +33,8 @@ export class Notifier {
   readonly #channel: string;
   readonly #sender: string;
   readonly #statement: Statement;
+  #outgoing: Outgoing | undefined;
+  #hasCommitted = false;
   #isWanted = false;
   #isBusy = false;
   #isOff = false;
@@ -34,8 +46,18 @@ export class Notifier {
     this.#statement = statements.fixed("select pg_notify($1, $2)");
   }
 
-  /** Soon; at once where nothing was told for a while. */
+  attach(outgoing: Outgoing): void {
+    this.#outgoing = outgoing;
+  }
+
+  /** Something was committed. */
   tell(): void {
+    this.#hasCommitted = true;
+    this.wake();
+  }
+
+  /** Soon; at once where nothing was told for a while. */
+  wake(): void {
     this.#isWanted = true;
     if (!this.#isBusy && !this.#isOff) void this.#tellUntilQuiet();
   }
@@ -46,8 +68,8 @@ export class Notifier {
   }
 
   /** @throws what the database throws */
-  async say(text: string): Promise<void> {
-    await this.#clients.use((session) => session.run([this.#saying(text)]));
+  async say(...texts: string[]): Promise<void> {
+    await this.#clients.use((session) => session.run(texts.map((text) => this.#saying(text))));
   }
 
   stop(): void {
@@ -58,11 +80,25 @@ export class Notifier {
     this.#isBusy = true;
     while (this.#isWanted && !this.#isOff) {
       this.#isWanted = false;
-      // A hint that is lost is made good by polling.
-      await this.say(this.#sender).catch((error: unknown) => this.#learn(error));
+      await this.#tellNow();
       await new Promise((resolve) => setTimeout(resolve, interval));
     }
     this.#isBusy = false;
+  }
+
+  /** A delta that an attempt sent before a commit is told before it. */
+  async #tellNow(): Promise<void> {
+    const texts = [...(this.#outgoing?.take() ?? []), ...(this.#hasCommitted ? [this.#sender] : [])];
+    this.#hasCommitted = false;
+    if (texts.length === 0) return;
+    try {
+      await this.say(...texts);
+    } catch (error) {
+      // A hint that is lost is made good by polling.
+      this.#outgoing?.failed();
+      this.#learn(error);
+    }
+    if (this.#outgoing?.hasMore === true) this.#isWanted = true;
   }
 
   /** Databases that only speak PostgreSQL's language may have no such function. */

@@ -4,6 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import type {
   Clock,
+  DeltaRelay,
   Intent,
   IntentResult,
   Storage,
@@ -19,6 +20,7 @@ import { Clients } from "./clients.js";
 import { commitIntents } from "./commit-intents.js";
 import { connect } from "./connect.js";
 import { createDatabase, type Database } from "./database.js";
+import { PostgresRelay } from "./delta-relay.js";
 import { despiteLosses } from "./despite-losses.js";
 import { findDue } from "./find-due.js";
 import { Hints } from "./hints.js";
@@ -28,6 +30,7 @@ import { migrate } from "./migrate.js";
 import { Notifier } from "./notifier.js";
 import { type PostgresSource, type Settings, settingsOf } from "./options.js";
 import { checkpointReader, eventReader, lineageReader, type Read, Reader, runReader, threadReader } from "./readers.js";
+import { isRelayMessage } from "./relay-message.js";
 import { type Body, type Outcome, runTransaction } from "./run-transaction.js";
 import { SchemaNames } from "./schema-names.js";
 import { isStaleStatement, toStorageError } from "./storage-errors.js";
@@ -66,9 +69,15 @@ const impatience = 0;
 
 class Postgres implements PostgresStorage {
   readonly name = "postgres";
-  readonly deltas = "local";
   readonly #settings: Settings;
+  /** Tells this storage from those of other processes. */
+  readonly #name = randomUUID();
   readonly #hints = new Hints();
+  readonly #relay = new PostgresRelay({
+    sender: this.#name,
+    isListening: () => this.listening,
+    wake: () => this.#session?.notifier?.wake(),
+  });
   /** Tells a call from inside a transaction's body from any other. */
   readonly #scopes = new AsyncLocalStorage<Scope>();
   #session: Session | undefined;
@@ -85,6 +94,14 @@ class Postgres implements PostgresStorage {
     return this.#session?.listener?.isListening ?? false;
   }
 
+  get deltas(): "all" | "local" {
+    return this.listening ? "all" : "local";
+  }
+
+  get relay(): DeltaRelay {
+    return this.#relay;
+  }
+
   get lookAgainAfter(): number {
     return this.listening ? patience : impatience;
   }
@@ -93,6 +110,8 @@ class Postgres implements PostgresStorage {
     return this.#inTurn(async () => {
       this.#session ??= await this.#connect(context);
       this.#users++;
+      // What the relay had to say while the session was being made.
+      this.#session.notifier?.wake();
     });
   }
 
@@ -103,6 +122,7 @@ class Postgres implements PostgresStorage {
       if (this.#users > 0 || session === undefined) return;
       this.#session = undefined;
       this.#hints.stop();
+      this.#relay.stop();
       await session.release();
     });
   }
@@ -195,13 +215,15 @@ class Postgres implements PostgresStorage {
     { clients, statements, names }: Database,
     createClient: () => ReturnType<NonNullable<ReturnType<typeof connect>["createClient"]>>,
   ) {
-    const sender = randomUUID();
     const { channel } = names;
-    const notifier = new Notifier({ clients, statements, channel, sender });
+    const notifier = new Notifier({ clients, statements, channel, sender: this.#name });
+    notifier.attach(this.#relay);
     const hear = (text: string) => {
-      if (text !== sender) this.#hints.hint();
+      if (isRelayMessage(text)) this.#relay.hear(text);
+      else if (text !== this.#name) this.#hints.hint();
     };
-    const listener = new Listener({ createClient, channel, hear, say: (text) => notifier.say(text) });
+    const begun = () => this.#relay.begin();
+    const listener = new Listener({ createClient, channel, hear, begun, say: (text) => notifier.say(text) });
     return { notifier, listener };
   }
 

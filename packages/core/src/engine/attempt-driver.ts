@@ -75,7 +75,7 @@ export class AttemptDriver {
     this.#lastSeq = run.lastSeq;
     this.#outbox = new Outbox(
       (events) => this.#record(events),
-      (delta) => core.hub.publish(streamOf(run), { kind: "delta", delta, behind: this.#lastSeq }),
+      (delta) => core.deltas.publish(streamOf(run), delta, this.#lastSeq),
     );
   }
 

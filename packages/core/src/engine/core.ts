@@ -8,6 +8,7 @@ import type { Executor } from "../ports/executor.js";
 import type { Random } from "../ports/random.js";
 import type { Storage } from "../ports/storage.js";
 import type { Committer } from "../runtime/committer.js";
+import type { DeltaExchange } from "../runtime/delta-exchange.js";
 import type { FrameHub } from "../runtime/frame-hub.js";
 import type { Lifecycle } from "../runtime/lifecycle.js";
 import type { RunTracker } from "../runtime/run-tracker.js";
@@ -35,6 +36,7 @@ export interface Core {
   readonly worker: string;
   readonly committer: Committer;
   readonly hub: FrameHub;
+  readonly deltas: DeltaExchange;
   readonly tracker: RunTracker;
   readonly lifecycle: Lifecycle;
   readonly values: ValuesCache;

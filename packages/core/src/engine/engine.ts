@@ -12,6 +12,7 @@ import type { Executor } from "../ports/executor.js";
 import type { Random } from "../ports/random.js";
 import type { Storage } from "../ports/storage.js";
 import { Committer } from "../runtime/committer.js";
+import { DeltaExchange } from "../runtime/delta-exchange.js";
 import { FrameHub } from "../runtime/frame-hub.js";
 import type { LifecycleListener, LifecycleType } from "../runtime/lifecycle.js";
 import { Lifecycle, lifecycleTypes } from "../runtime/lifecycle.js";
@@ -208,6 +209,8 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     const lifecycle = new Lifecycle();
     const agents = registerAgents(options, this.settings);
     const tell = (effects: readonly Effect[]): void => this.#teller.tell(effects);
+    const hub = new FrameHub();
+    const worker = random.id("wrk");
     return {
       settings: this.settings,
       storage: storage as Storage,
@@ -215,9 +218,10 @@ export class Engine<Host = unknown> implements AsyncDisposable {
       random,
       agents,
       agentNames: options.work === false ? [] : [...agents.keys()],
-      worker: random.id("wrk"),
+      worker,
       committer: new Committer(storage as Storage, clock, tell, () => this.#watchman.suspect()),
-      hub: new FrameHub(),
+      hub,
+      deltas: new DeltaExchange(hub, storage.relay, worker),
       tracker: new RunTracker(storage.runs),
       lifecycle,
       values: new ValuesCache(storage.checkpoints, this.settings.limits.valuesCache),

@@ -21,8 +21,31 @@ export interface StreamOptions {
   readonly onDisconnect?: "continue" | "cancel";
 }
 
+/** Frames, as they come. Leaving the loop ends the stream. */
+export interface FrameStream<Frame> extends AsyncGenerator<Frame, void, undefined> {
+  /**
+   * Whether deltas of runs that another process works on come here (`all`, as well as they can be carried) or not at all
+   * (`local`). Events always do. Follows what the storage can do at the moment.
+   */
+  readonly deltas: "all" | "local";
+}
+
 /** A run's frames, from its first event to its terminal one. */
-export async function* runFrames(
+export function runFrames(core: Core, runId: string, options?: StreamOptions): FrameStream<RunFrame> {
+  return streamOfFrames(core, readRun(core, runId, options));
+}
+
+/** A thread's frames: a snapshot first, or from a cursor; until the thread is deleted. */
+export function threadFrames(core: Core, threadId: string, options?: StreamOptions): FrameStream<ThreadFrame> {
+  return streamOfFrames(core, readThread(core, threadId, options));
+}
+
+function streamOfFrames<Frame>({ storage }: Core, frames: AsyncGenerator<Frame, void, undefined>): FrameStream<Frame> {
+  Object.defineProperty(frames, "deltas", { get: () => (storage.relay === undefined ? "local" : storage.deltas) });
+  return frames as FrameStream<Frame>;
+}
+
+async function* readRun(
   core: Core,
   runId: string,
   options: StreamOptions = {},
@@ -65,8 +88,7 @@ async function startOfRun(core: Core, run: RunRecord, after: number | undefined)
   return now.firstSeq > 0 ? now.firstSeq - 1 : (thread?.lastSeq ?? 0);
 }
 
-/** A thread's frames: a snapshot first, or from a cursor; until the thread is deleted. */
-export async function* threadFrames(
+async function* readThread(
   core: Core,
   threadId: string,
   options: StreamOptions = {},
@@ -135,7 +157,8 @@ function subscribe(
 ): { readonly sink: Subscription; undo(): void } {
   const { bufferedDeltas } = core.settings.limits;
   const sink = new Subscription(core.storage.events, { ...options, bufferedDeltas });
-  return { sink, undo: core.hub.subscribe(options.stream, sink) };
+  const undos = [core.hub.subscribe(options.stream, sink), core.deltas.follow(options.stream)];
+  return { sink, undo: () => undos.forEach((undo) => void undo()) };
 }
 
 /** The subscription's frames; the signal ends it at once, also while nothing comes. */

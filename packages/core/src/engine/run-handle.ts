@@ -14,7 +14,7 @@ import { cancelOnDisconnect } from "./cancel-on-disconnect.js";
 import { checkCancelOptions, checkReaderOptions } from "./check-input.js";
 import type { Core } from "./core.js";
 import { runGone, runNotFound } from "./not-found.js";
-import type { StreamOptions } from "./open-stream.js";
+import type { FrameStream, StreamOptions } from "./open-stream.js";
 import { runFrames } from "./open-stream.js";
 
 /** How a run ended. */
@@ -89,7 +89,7 @@ export class RunHandle<Output = unknown> {
   }
 
   /** Frames from the run's first event to its terminal one. */
-  events(options: StreamOptions = {}): AsyncGenerator<RunFrame, void, undefined> {
+  events(options: StreamOptions = {}): FrameStream<RunFrame> {
     return runFrames(this.#core, this.id, options);
   }
 

@@ -23,7 +23,7 @@ import {
 import type { Core } from "./core.js";
 import { loadHead } from "./load-head.js";
 import { threadNotFound } from "./not-found.js";
-import type { StreamOptions } from "./open-stream.js";
+import type { FrameStream, StreamOptions } from "./open-stream.js";
 import { threadFrames } from "./open-stream.js";
 import { checkLimit } from "./page.js";
 import type { OutputOf, RunHandle } from "./run-handle.js";
@@ -146,7 +146,7 @@ export class ThreadHandle {
   }
 
   /** Frames of all runs: a snapshot first, or from behind `after`; until the thread is deleted. */
-  events(options: Omit<StreamOptions, "onDisconnect"> = {}): AsyncGenerator<ThreadFrame, void, undefined> {
+  events(options: Omit<StreamOptions, "onDisconnect"> = {}): FrameStream<ThreadFrame> {
     return threadFrames(this.#core, this.id, options);
   }
 

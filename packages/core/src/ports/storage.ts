@@ -17,7 +17,7 @@
 
 import type { HeddleError } from "../errors.js";
 import type { CheckpointHead, CheckpointRecord } from "../model/checkpoint.js";
-import type { EventRecord } from "../model/event.js";
+import type { DeltaFrame, EventRecord } from "../model/event.js";
 import type { Effect, Intent, IntentKind, IntentValues } from "../model/intents/intent.js";
 import type { MemoRecord, MemoRef } from "../model/memo.js";
 import type { QuestionRecord } from "../model/question.js";
@@ -40,8 +40,10 @@ export type IntentResult =
 export interface Storage<Host = unknown> {
   /** For messages and reports: `memory`, `sqlite`, `postgres`, … */
   readonly name: string;
-  /** Whether deltas reach subscribers in other processes (`all`) or only in this one (`local`). */
+  /** Whether deltas reach subscribers in other processes (`all`) or only in this one (`local`) now. */
   readonly deltas: "all" | "local";
+  /** Carries deltas to other engines. Absent where they never leave the process. */
+  readonly relay?: DeltaRelay;
   /**
    * Present where hints (`work.watch`) may be lost: every poll must look for what others committed as well, and polls
    * may be this many ms apart, 0 while no hints come at all. Read before each wait.
@@ -86,6 +88,27 @@ export interface Storage<Host = unknown> {
   readonly events: EventReader;
   readonly lineages: LineageReader;
   readonly work: WorkReader;
+}
+
+/** A delta on its way to readers in other engines. */
+export type RelayedFrame =
+  | { readonly kind: "delta"; readonly stream: string; readonly delta: DeltaFrame; readonly behind: number }
+  /** Those of the attempt's deltas up to number `upTo` that were not heard are lost. */
+  | {
+      readonly kind: "lost";
+      readonly stream: string;
+      readonly runId: string;
+      readonly attempt: number;
+      readonly upTo: number;
+      readonly behind: number;
+    };
+
+/** Best effort, in order per attempt: a frame may be lost, and come late or twice. */
+export interface DeltaRelay {
+  /** To whoever follows the stream, save `engine` itself. Never waits, never throws. */
+  send(engine: string, frame: RelayedFrame): void;
+  /** From now on `engine` hears of the stream's deltas. Returns its undo. */
+  follow(engine: string, stream: string, hear: (frame: RelayedFrame) => void): () => void;
 }
 
 export interface StorageContext {

@@ -5,7 +5,15 @@ import type { DeltaFrame, EventRecord, ThreadChangeFrame } from "../model/event.
 export type LiveFrame =
   | { readonly kind: "record"; readonly event: EventRecord }
   /** `behind`: the number of the event that it follows, for readers that get that event from the storage. */
-  | { readonly kind: "delta"; readonly delta: DeltaFrame; readonly behind: number }
+  | {
+      readonly kind: "delta";
+      readonly delta: DeltaFrame;
+      readonly behind: number;
+      /** It comes from another engine, by a way of its own: events that followed it may be here already. */
+      readonly isRelayed?: true;
+    }
+  /** Deltas of the run that did not arrive here. */
+  | { readonly kind: "dropped"; readonly runId: string; readonly count: number; readonly behind: number }
   | ThreadChangeFrame;
 
 export interface FrameSink {

@@ -18,6 +18,8 @@ import type { FrameSink, LiveFrame } from "./frame-hub.js";
 
 const pageSize = 500;
 const bufferedEvents = 1_000;
+/** Of runs in one stream: one is active at a time. */
+const mostNewest = 100;
 
 export interface SubscriptionOptions {
   readonly stream: string;
@@ -29,7 +31,8 @@ export interface SubscriptionOptions {
   readonly bufferedDeltas: number;
 }
 
-type Buffered = LiveFrame | { readonly kind: "dropped"; count: number; readonly behind: number };
+type Dropped = { readonly kind: "dropped"; count: number; readonly behind: number };
+type Buffered = Exclude<LiveFrame, { kind: "dropped" }> | Dropped;
 export type StreamFrame = EventFrame | DeltaFrame | DroppedFrame | ThreadChangeFrame;
 
 export class Subscription implements FrameSink {
@@ -40,6 +43,8 @@ export class Subscription implements FrameSink {
   #deltas = 0;
   #records = 0;
   #cursor: number;
+  /** The newest event that each run's attempt wrote, of those that were passed on. */
+  readonly #newest = new Map<string, number>();
   #stale = true;
   #ended = false;
   #error: Error | undefined;
@@ -56,6 +61,7 @@ export class Subscription implements FrameSink {
     if (this.#ended || !this.#wants(frame)) return;
     if (frame.kind === "delta") this.#pushDelta(frame);
     else if (frame.kind === "record") this.#pushRecord(frame);
+    else if (frame.kind === "dropped") this.#pushDropped(frame.count, frame.behind);
     else this.#buffer.push(frame);
     this.#wakeUp();
   }
@@ -91,7 +97,7 @@ export class Subscription implements FrameSink {
     if (next.kind !== "record") {
       // Nobody told of the event that it follows where the answer of its commit was lost.
       if (next.behind > this.#cursor) yield* this.#stored(next.behind);
-      if (!this.#done) yield transient(next);
+      if (!this.#done) yield this.#isLate(next) ? { kind: "dropped", count: 1 } : transient(next);
       return;
     }
     const { event } = next;
@@ -101,8 +107,23 @@ export class Subscription implements FrameSink {
     yield* this.#passOn(event);
   }
 
+  /** An attempt's frames keep their order: what it sent before an event that was passed on comes no more. */
+  #isLate(frame: Exclude<Buffered, { kind: "record" | "thread" }>): boolean {
+    if (frame.kind !== "delta" || frame.isRelayed !== true) return false;
+    return frame.behind < (this.#newest.get(frame.delta.runId) ?? 0);
+  }
+
+  #remember({ runId, type, seq }: EventRecord): void {
+    // That may be somebody else's: a message for a run that is under way.
+    if (type === "user_message") return;
+    this.#newest.delete(runId);
+    this.#newest.set(runId, seq);
+    if (this.#newest.size > mostNewest) this.#newest.delete(this.#newest.keys().next().value as string);
+  }
+
   *#passOn(event: EventRecord): Generator<EventFrame, void, undefined> {
     this.#cursor = event.seq;
+    this.#remember(event);
     const { runId } = this.#options;
     if (runId !== undefined && event.runId !== runId) return;
     if (runId !== undefined && isTerminalEvent(event.type)) this.#done = true;
@@ -139,6 +160,7 @@ export class Subscription implements FrameSink {
   #wants(frame: LiveFrame): boolean {
     const { runId } = this.#options;
     if (runId === undefined || frame.kind === "record") return true;
+    if (frame.kind === "dropped") return frame.runId === runId;
     return frame.kind === "delta" && frame.delta.runId === runId;
   }
 
@@ -148,9 +170,13 @@ export class Subscription implements FrameSink {
       this.#buffer.push(frame);
       return;
     }
-    const last = this.#buffer.at(-1);
-    if (last?.kind === "dropped") last.count++;
-    else this.#buffer.push({ kind: "dropped", count: 1, behind: frame.behind });
+    this.#pushDropped(1, frame.behind);
+  }
+
+  #pushDropped(count: number, behind: number): void {
+    const last = this.#head < this.#buffer.length ? this.#buffer.at(-1) : undefined;
+    if (last?.kind === "dropped") last.count += count;
+    else this.#buffer.push({ kind: "dropped", count, behind });
   }
 
   #pushRecord(frame: Extract<LiveFrame, { kind: "record" }>): void {

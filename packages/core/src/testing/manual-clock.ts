@@ -31,8 +31,11 @@ interface Timer {
 
 /** More turns than this in one `settle`: something asks for turns for ever. */
 const maxTurns = 10_000;
-/** Real ms that nothing waited for may end in before it counts as hanging. */
-const patience = 500;
+/** Real ms without an end of anything waited for, after which all of it counts as hanging. */
+const leastPatience = 500;
+const mostPatience = 5_000;
+/** On a busy machine everything takes longer: so many times what calls took lately. */
+const patiencePerCall = 10;
 
 /** @param options.now where it begins; default 2030-01-01T00:00:00Z */
 export function manualClock(options: { readonly now?: Date | number } = {}): ManualClock {
@@ -47,6 +50,8 @@ class StandingClock implements ManualClock {
   #waitingForTurn = 0;
   readonly #timers = new Set<Timer>();
   readonly #work = new Set<Promise<void>>();
+  /** Real ms that the slower calls took lately. */
+  #pace = 0;
 
   constructor(now: number) {
     this.#now = now;
@@ -79,16 +84,26 @@ class StandingClock implements ManualClock {
   }
 
   waitFor(work: Promise<unknown>): void {
-    const ended = (): void => void this.#work.delete(done);
+    const begunAt = performance.now();
+    const ended = (): void => {
+      this.#work.delete(done);
+      const took = performance.now() - begunAt;
+      // One that was left behind waited for something else than the machine.
+      if (took < this.#patience) this.#pace = Math.max(took, this.#pace * 0.9);
+    };
     const done = work.then(ended, ended);
     this.#work.add(done);
+  }
+
+  get #patience(): number {
+    return Math.min(Math.max(leastPatience, this.#pace * patiencePerCall), mostPatience);
   }
 
   /** @returns false when all of it hangs */
   async #someWorkEnds(): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), patience);
+      timer = setTimeout(() => resolve(false), this.#patience);
     });
     const ended = Promise.race([...this.#work]).then(() => true);
     return Promise.race([ended, tooLong]).finally(() => clearTimeout(timer));

@@ -1,6 +1,7 @@
 // Everything that must hold before a change lands, within 75 minutes. A stage that fails does not keep the next from
 // running. The last line is the sum of all tests and checks: "N passed, N failed".
 import { existsSync } from "node:fs";
+import { installMissingTools } from "./lib/debian-tools.mjs";
 import { readJson, root } from "./lib/paths.mjs";
 import { formatDuration } from "./lib/progress.mjs";
 import { runCommand } from "./lib/run-command.mjs";
@@ -25,6 +26,7 @@ const STAGES = [
 const MINUTE = 60_000;
 const deadline = Date.now() + 74 * MINUTE;
 
+await installMissingTools();
 const report = [];
 for (const stage of STAGES) report.push(await runStage(stage));
 
@@ -44,7 +46,11 @@ async function runStage({ name, command: [program = "", ...args], minutes }) {
   const startedAt = Date.now();
   clearOutcome(name);
   const timeLimit = Math.max(1, Math.min(minutes * MINUTE, deadline - startedAt));
-  const ok = await runCommand(program, args, { cwd: root, env: { HEDDLE_TEST_SIZE: "full" }, timeLimit }).then(
+  const ok = await runCommand(program, args, {
+    cwd: root,
+    env: { HEDDLE_TEST_SIZE: "full", HEDDLE_TEST_TOOLS: "required" },
+    timeLimit,
+  }).then(
     () => true,
     (error) => {
       console.log(`${name}: ${error.message}`);

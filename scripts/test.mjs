@@ -1,6 +1,7 @@
 // npm test [-- vitest arguments]: installs, builds and runs every test. HEDDLE_TEST_SIZE=full adds the long ones.
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { missingTools } from "./lib/debian-tools.mjs";
 import { readJson, root, toolPath, workDir } from "./lib/paths.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { runSteps, writeOutcome } from "./lib/run-steps.mjs";
@@ -11,6 +12,9 @@ if (!SIZES.includes(size)) throw new Error(`HEDDLE_TEST_SIZE is one of ${SIZES.j
 
 const resultsFile = join(workDir, "test-results.json");
 rmSync(resultsFile, { force: true });
+
+const missing = missingTools();
+if (missing.length > 0) console.log(`Left out: the tests that need ${missing.join(", ")} (Debian: apt-get install).`);
 
 const outcome = await runSteps("test", [
   ...prepare,

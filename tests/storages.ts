@@ -7,11 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { memoryStorage } from "@heddle/core";
 import type { Storage } from "@heddle/core/storage";
-import { postgresStorage } from "@heddle/storage-postgres";
+import { type PostgresStorageOptions, postgresStorage } from "@heddle/storage-postgres";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import { afterAll, describe } from "vitest";
+import { hasPgBouncer, PgBouncer } from "../packages/storage-postgres/test/support/pgbouncer.js";
 import { freshSchema, TestServer } from "../packages/storage-postgres/test/support/server.js";
 import { inVirtualTime, type Watchers } from "./in-virtual-time.js";
+import { isFull } from "./size.js";
 
 export interface StorageKind {
   readonly name: string;
@@ -66,16 +68,38 @@ const postgres: StorageKind = {
   takesTurns: false,
   async create() {
     server ??= TestServer.start();
-    const connectionString = (await server).url();
-    const schema = freshSchema();
-    const watchers: Watchers = new Set();
-    const connect = () =>
-      inVirtualTime(postgresStorage({ connectionString, schema, connections: 4, listen: false }), watchers);
-    return { storage: connect(), connect, cleanup: async () => {} };
+    return schemaOn({ connectionString: (await server).url() });
   },
 };
 
-export const storages: readonly StorageKind[] = [memory, sqlite, postgres];
+let pgBouncer: Promise<PgBouncer> | undefined;
+afterAll(async () => (await pgBouncer)?.stop());
+
+/** The same through a pooler that gives each transaction another session. */
+const postgresPooled: StorageKind = {
+  name: "postgres through PgBouncer",
+  fullShare: 0.03,
+  takesTurns: false,
+  async create() {
+    server ??= TestServer.start();
+    pgBouncer ??= PgBouncer.start(await server);
+    return schemaOn({ connectionString: (await pgBouncer).url(await server), prepare: false });
+  },
+};
+
+function schemaOn(options: PostgresStorageOptions): Database {
+  const schema = freshSchema();
+  const watchers: Watchers = new Set();
+  const connect = () => inVirtualTime(postgresStorage({ ...options, schema, connections: 4, listen: false }), watchers);
+  return { storage: connect(), connect, cleanup: async () => {} };
+}
+
+export const storages: readonly StorageKind[] = [
+  memory,
+  sqlite,
+  postgres,
+  ...(isFull && hasPgBouncer ? [postgresPooled] : []),
+];
 
 /** The same tests once per storage. */
 export function onEveryStorage(promise: string, tests: (kind: StorageKind) => void): void {

@@ -3,24 +3,17 @@
 import { storageConformance } from "@heddle/core/testing";
 import type { PostgresStorageOptions } from "@heddle/storage-postgres";
 import pg from "pg";
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { afterAll, describe, test } from "vitest";
 import { fixtureOf } from "./support/fixture.js";
-import { PgBouncer, whyNoPgBouncer } from "./support/pgbouncer.js";
+import { hasPgBouncer } from "./support/pgbouncer.js";
 import { useServer } from "./support/server.js";
+import { usePgBouncer } from "./support/ways.js";
 
 const server = useServer();
 const pools = new Map<string, pg.Pool>();
-let pgBouncer: PgBouncer | undefined;
-const noPgBouncer = whyNoPgBouncer();
-
-beforeAll(async () => {
-  if (noPgBouncer === undefined) pgBouncer = await PgBouncer.start(server());
-  else console.warn(`PostgreSQL behind PgBouncer is not tested: ${noPgBouncer}`);
-});
 
 afterAll(async () => {
   await Promise.all([...pools.values()].map((pool) => pool.end()));
-  pgBouncer?.stop();
 });
 
 /** Each kept connection of a pool knows the statements of every test's schema: after some, a new one is cheaper. */
@@ -31,9 +24,10 @@ function hostPool(config: pg.PoolConfig): pg.Pool {
   return pool;
 }
 
+const pooled = usePgBouncer(server);
+
 function throughPgBouncer(): PostgresStorageOptions {
-  const listen = { connectionString: server().url() };
-  return { connectionString: pgBouncer?.url(server()) ?? "", connections: 4, prepare: false, listen };
+  return { ...pooled(), connections: 4 };
 }
 
 const forms: Record<string, () => PostgresStorageOptions> = {
@@ -45,7 +39,7 @@ const forms: Record<string, () => PostgresStorageOptions> = {
 };
 
 for (const [form, optionsOf] of Object.entries(forms)) {
-  const isPossible = optionsOf !== throughPgBouncer || noPgBouncer === undefined;
+  const isPossible = optionsOf !== throughPgBouncer || hasPgBouncer;
   describe.runIf(isPossible)(`PostgreSQL conforms ${form}`, () => {
     for (const { group, name, run } of storageConformance) {
       test(`${group}: ${name}`, async (context) => {

@@ -5,7 +5,9 @@ import { createEngine, defineAgent } from "@heddle/core";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { echo, startEngine, until } from "./support/fixture.js";
+import { hasPgBouncer } from "./support/pgbouncer.js";
 import { freshSchema, useServer } from "./support/server.js";
+import { usePgBouncer, type Way } from "./support/ways.js";
 
 const server = useServer();
 
@@ -40,8 +42,9 @@ function player() {
 }
 
 /** A worker and a reader with a storage each, as in two processes. */
-async function setUp(listen: boolean) {
-  const options = { connectionString: server().url(), schema: freshSchema(), listen };
+async function setUp(listen: boolean, way?: Way) {
+  const straight = { connectionString: server().url(), listen };
+  const options = { ...(way ?? straight), schema: freshSchema() };
   const { agent, go } = player();
   const worker = await startEngine(options, { agents: [agent, echo] });
   const reader = await startEngine(options, { agents: [agent], work: false });
@@ -91,6 +94,17 @@ test("deltas of a run elsewhere come in order, between their events, in few noti
   const notifications = told.filter((text) => text.includes('"token"'));
   expect(notifications.length).toBeLessThan(received.length / 2);
   expect(Math.max(...notifications.map((text) => Buffer.byteLength(text)))).toBeLessThanOrEqual(7_500);
+});
+
+const pooled = usePgBouncer(server);
+
+test.runIf(hasPgBouncer)("they are sent through a pooler as well", async () => {
+  const { reader, agent, go } = await setUp(true, pooled());
+  const run = await reader.engine.runs.start(agent, { deltas: ["a", "b"] });
+  const heard = follow(run.events());
+  await announced();
+  go();
+  expect((await heard).tokens).toEqual(["a", "b"]);
 });
 
 test("a thread's reader hears all its runs", async () => {

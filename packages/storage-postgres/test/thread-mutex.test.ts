@@ -7,73 +7,10 @@ import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { echo, openStorage, startEngine, until } from "./support/fixture.js";
 import { freshSchema, useServer } from "./support/server.js";
+import { onEachWay } from "./support/ways.js";
 
 const server = useServer();
 const isFull = process.env["HEDDLE_TEST_SIZE"] === "full";
-
-test("acceptance and settle never leave a queued run on an idle thread", { timeout: 300_000 }, async () => {
-  const options = { connectionString: server().url(), schema: freshSchema(), listen: false };
-  const [a, b] = [new StorageDriver(await openStorage(options)), new StorageDriver(await openStorage(options))];
-  const rounds = isFull ? 5_000 : 500;
-  let run = await a.start({ threadId: "t" });
-  for (let round = 0; round < rounds; round++) {
-    const [accepted] = await Promise.all([b.accept({ threadId: "t", whenBusy: "enqueue" }), a.settle(run)]);
-    const { activeRunId, queueLength } = await a.thread("t");
-    expect([activeRunId, queueLength], `round ${round}`).toEqual([accepted.run.id, 0]);
-    const [claimed] = await a.claim();
-    expect(claimed?.id, `round ${round}`).toBe(accepted.run.id);
-    run = claimed ?? run;
-  }
-  await checkInvariants(a.storage);
-});
-
-test("four claimers share what there is: each run goes to one of them", async () => {
-  const options = { connectionString: server().url(), schema: freshSchema(), listen: false };
-  const drivers = await Promise.all([1, 2, 3, 4].map(async () => new StorageDriver(await openStorage(options))));
-  const accepts = Array.from({ length: 400 }, (_, n) => acceptRun({ threadId: n % 2 === 0 ? `t${n}` : null }));
-  await drivers[0]?.storage.commit(accepts);
-  const claimed: string[] = [];
-  await Promise.all(
-    drivers.map(async (driver) => {
-      for (let empty = 0; empty < 3; ) {
-        const runs = await driver.claim(7);
-        claimed.push(...runs.map(({ id }) => id));
-        empty = runs.length === 0 ? empty + 1 : 0;
-      }
-    }),
-  );
-  expect(new Set(claimed).size).toBe(claimed.length);
-  expect(claimed).toHaveLength(400);
-});
-
-test("two that create the same thread, or use the same key, at once: one does", { timeout: 60_000 }, async () => {
-  const options = { connectionString: server().url(), schema: freshSchema(), listen: false };
-  const [a, b] = [new StorageDriver(await openStorage(options)), new StorageDriver(await openStorage(options))];
-  for (let round = 0; round < 100; round++) {
-    const idempotency = { key: `k${round}`, fingerprint: "f", keep: 60_000 };
-    const keyed = await Promise.all([a.accept({ idempotency }), b.accept({ idempotency })]);
-    expect(keyed.map(({ outcome }) => outcome).sort()).toEqual(["accepted", "existing"]);
-    expect(keyed[0].run.id).toBe(keyed[1].run.id);
-    const start = { threadId: `t${round}`, whenBusy: "enqueue" } as const;
-    const started = await Promise.all([a.accept(start), b.accept(start)]);
-    expect(started.map(({ run }) => run.active).sort()).toEqual([false, true]);
-  }
-});
-
-test("batches of two engines that meet at the same threads lose nothing", { timeout: 60_000 }, async () => {
-  const options = { connectionString: server().url(), schema: freshSchema() };
-  const first = await startEngine(options);
-  const second = await startEngine(options);
-  const starts = Array.from({ length: 300 }, async (_, n) => {
-    const { engine } = n % 2 === 0 ? first : second;
-    const thread = await engine.threads.getOrCreate(`t${n % 7}`);
-    const run = await thread.start(echo, { n }, { whenBusy: "enqueue" });
-    return run.result();
-  });
-  expect(await Promise.all(starts)).toHaveLength(300);
-  expect([...first.errors, ...second.errors]).toEqual([]);
-  await checkInvariants(first.storage);
-});
 
 /** A host that has locked a thread's row and takes its time. */
 async function holdThread(schema: string, id: string): Promise<() => Promise<void>> {
@@ -87,54 +24,120 @@ async function holdThread(schema: string, id: string): Promise<() => Promise<voi
   };
 }
 
-test("a thread that a host's transaction holds holds up no other", async () => {
-  const schema = freshSchema();
-  const { engine } = await startEngine({ connectionString: server().url(), connections: 5, schema });
-  const held = await engine.threads.create({ id: "held" });
-  const letGo = await holdThread(schema, "held");
-  let isAccepted = false;
-  const waiting = Array.from({ length: 20 }, (_, n) => held.start(echo, { n }, { whenBusy: "enqueue" }));
-  void waiting[0]?.then(() => {
-    isAccepted = true;
+onEachWay(server, (via) => {
+  test("acceptance and settle never leave a queued run on an idle thread", { timeout: 300_000 }, async () => {
+    const options = { ...via(), schema: freshSchema(), listen: false };
+    const [a, b] = [new StorageDriver(await openStorage(options)), new StorageDriver(await openStorage(options))];
+    const rounds = isFull ? 5_000 : 500;
+    let run = await a.start({ threadId: "t" });
+    for (let round = 0; round < rounds; round++) {
+      const [accepted] = await Promise.all([b.accept({ threadId: "t", whenBusy: "enqueue" }), a.settle(run)]);
+      const { activeRunId, queueLength } = await a.thread("t");
+      expect([activeRunId, queueLength], `round ${round}`).toEqual([accepted.run.id, 0]);
+      const [claimed] = await a.claim();
+      expect(claimed?.id, `round ${round}`).toBe(accepted.run.id);
+      run = claimed ?? run;
+    }
+    await checkInvariants(a.storage);
   });
-  const begun = performance.now();
-  for (let n = 0; n < 50; n++) {
-    const thread = await engine.threads.create();
-    for (const run of await Promise.all([engine.runs.start(echo, { n }), thread.start(echo, { n })]))
-      await run.result();
-  }
-  expect(performance.now() - begun).toBeLessThan(3_000);
-  expect(isAccepted).toBe(false);
-  await letGo();
-  const outputs = await Promise.all((await Promise.all(waiting)).map((run) => run.result()));
-  expect(outputs).toEqual(Array.from({ length: 20 }, (_, n) => ({ n })));
-});
 
-test("of a batch the intents of a held thread are answered with STORAGE_BUSY; alone, one waits", async () => {
-  const schema = freshSchema();
-  const storage = await openStorage({ connectionString: server().url(), schema, wait: 400 });
-  const driver = new StorageDriver(storage);
-  const run = await driver.start({ threadId: "held" });
-  const letGo = await holdThread(schema, "held");
-  const intents: Intent[] = [settleRun(run), acceptRun({ threadId: "free" }), acceptRun()];
-  const begun = performance.now();
-  const results = await storage.commit(intents);
-  expect(performance.now() - begun).toBeLessThan(200);
-  expect(results.map((result) => (result.ok ? "ok" : result.error.code))).toEqual(["STORAGE_BUSY", "ok", "ok"]);
-  const alone = await storage.commit([settleRun(run)]);
-  expect(alone[0]?.ok === false && HeddleError.is(alone[0].error, "STORAGE_BUSY")).toBe(true);
-  const patient = storage.commit([settleRun(run)]);
-  await letGo();
-  expect((await patient)[0]?.ok).toBe(true);
-});
+  test("four claimers share what there is: each run goes to one of them", async () => {
+    const options = { ...via(), schema: freshSchema(), listen: false };
+    const drivers = await Promise.all([1, 2, 3, 4].map(async () => new StorageDriver(await openStorage(options))));
+    const accepts = Array.from({ length: 400 }, (_, n) => acceptRun({ threadId: n % 2 === 0 ? `t${n}` : null }));
+    await drivers[0]?.storage.commit(accepts);
+    const claimed: string[] = [];
+    await Promise.all(
+      drivers.map(async (driver) => {
+        for (let empty = 0; empty < 3; ) {
+          const runs = await driver.claim(7);
+          claimed.push(...runs.map(({ id }) => id));
+          empty = runs.length === 0 ? empty + 1 : 0;
+        }
+      }),
+    );
+    expect(new Set(claimed).size).toBe(claimed.length);
+    expect(claimed).toHaveLength(400);
+  });
 
-test("claims pass by a thread that is held, and take its run later", async () => {
-  const schema = freshSchema();
-  const driver = new StorageDriver(await openStorage({ connectionString: server().url(), schema }));
-  await driver.accept({ threadId: "held" });
-  const { run } = await driver.accept({ threadId: "free" });
-  const letGo = await holdThread(schema, "held");
-  expect((await driver.claim()).map(({ id }) => id)).toEqual([run.id]);
-  await letGo();
-  await until(async () => (await driver.claim()).length === 1);
+  test("two that create the same thread, or use the same key, at once: one does", { timeout: 60_000 }, async () => {
+    const options = { ...via(), schema: freshSchema(), listen: false };
+    const [a, b] = [new StorageDriver(await openStorage(options)), new StorageDriver(await openStorage(options))];
+    for (let round = 0; round < 100; round++) {
+      const idempotency = { key: `k${round}`, fingerprint: "f", keep: 60_000 };
+      const keyed = await Promise.all([a.accept({ idempotency }), b.accept({ idempotency })]);
+      expect(keyed.map(({ outcome }) => outcome).sort()).toEqual(["accepted", "existing"]);
+      expect(keyed[0].run.id).toBe(keyed[1].run.id);
+      const start = { threadId: `t${round}`, whenBusy: "enqueue" } as const;
+      const started = await Promise.all([a.accept(start), b.accept(start)]);
+      expect(started.map(({ run }) => run.active).sort()).toEqual([false, true]);
+    }
+  });
+
+  test("batches of two engines that meet at the same threads lose nothing", { timeout: 60_000 }, async () => {
+    const options = { ...via(), schema: freshSchema() };
+    const first = await startEngine(options);
+    const second = await startEngine(options);
+    const starts = Array.from({ length: 300 }, async (_, n) => {
+      const { engine } = n % 2 === 0 ? first : second;
+      const thread = await engine.threads.getOrCreate(`t${n % 7}`);
+      const run = await thread.start(echo, { n }, { whenBusy: "enqueue" });
+      return run.result();
+    });
+    expect(await Promise.all(starts)).toHaveLength(300);
+    expect([...first.errors, ...second.errors]).toEqual([]);
+    await checkInvariants(first.storage);
+  });
+
+  test("a thread that a host's transaction holds holds up no other", async () => {
+    const schema = freshSchema();
+    const { engine } = await startEngine({ ...via(), connections: 5, schema });
+    const held = await engine.threads.create({ id: "held" });
+    const letGo = await holdThread(schema, "held");
+    let isAccepted = false;
+    const waiting = Array.from({ length: 20 }, (_, n) => held.start(echo, { n }, { whenBusy: "enqueue" }));
+    void waiting[0]?.then(() => {
+      isAccepted = true;
+    });
+    const begun = performance.now();
+    for (let n = 0; n < 50; n++) {
+      const thread = await engine.threads.create();
+      for (const run of await Promise.all([engine.runs.start(echo, { n }), thread.start(echo, { n })]))
+        await run.result();
+    }
+    expect(performance.now() - begun).toBeLessThan(3_000);
+    expect(isAccepted).toBe(false);
+    await letGo();
+    const outputs = await Promise.all((await Promise.all(waiting)).map((run) => run.result()));
+    expect(outputs).toEqual(Array.from({ length: 20 }, (_, n) => ({ n })));
+  });
+
+  test("of a batch the intents of a held thread are answered with STORAGE_BUSY; alone, one waits", async () => {
+    const schema = freshSchema();
+    const storage = await openStorage({ ...via(), schema, wait: 400 });
+    const driver = new StorageDriver(storage);
+    const run = await driver.start({ threadId: "held" });
+    const letGo = await holdThread(schema, "held");
+    const intents: Intent[] = [settleRun(run), acceptRun({ threadId: "free" }), acceptRun()];
+    const begun = performance.now();
+    const results = await storage.commit(intents);
+    expect(performance.now() - begun).toBeLessThan(200);
+    expect(results.map((result) => (result.ok ? "ok" : result.error.code))).toEqual(["STORAGE_BUSY", "ok", "ok"]);
+    const alone = await storage.commit([settleRun(run)]);
+    expect(alone[0]?.ok === false && HeddleError.is(alone[0].error, "STORAGE_BUSY")).toBe(true);
+    const patient = storage.commit([settleRun(run)]);
+    await letGo();
+    expect((await patient)[0]?.ok).toBe(true);
+  });
+
+  test("claims pass by a thread that is held, and take its run later", async () => {
+    const schema = freshSchema();
+    const driver = new StorageDriver(await openStorage({ ...via(), schema }));
+    await driver.accept({ threadId: "held" });
+    const { run } = await driver.accept({ threadId: "free" });
+    const letGo = await holdThread(schema, "held");
+    expect((await driver.claim()).map(({ id }) => id)).toEqual([run.id]);
+    await letGo();
+    await until(async () => (await driver.claim()).length === 1);
+  });
 });

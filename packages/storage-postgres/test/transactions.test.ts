@@ -7,6 +7,7 @@ import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { echo, openStorage, startEngine, until } from "./support/fixture.js";
 import { freshSchema, useServer } from "./support/server.js";
+import { onEachWay } from "./support/ways.js";
 
 const server = useServer();
 
@@ -33,150 +34,152 @@ function hostDatabase(schema: string): { readonly db: Kysely<Tables>; readonly p
   return { db, pool };
 }
 
-test("host rows, with a client or with Kysely, and a run commit together", async () => {
-  const schema = freshSchema();
-  const { engine, storage } = await startEngine({ connectionString: server().url(), schema });
-  await ordersIn(schema);
-  const run = await engine.transaction(async (tx) => {
-    const started = await engine.runs.start(echo, { n: 1 }, { tx });
-    const host = tx.host as Parameters<Parameters<typeof storage.transaction>[0]>[0]["host"];
-    await host.client.query(`insert into ${schema}.orders (run_id) values ($1)`, [started.id]);
-    await host.kysely<Tables>().withSchema(schema).insertInto("orders").values({ run_id: started.id }).execute();
-    return started;
-  });
-  expect(await run.result()).toEqual({ n: 1 });
-  expect(await orders(schema)).toEqual([run.id, run.id]);
-});
-
-test("a body that throws leaves no row, no run and no wake-up", async () => {
-  const schema = freshSchema();
-  const storage = await openStorage({ connectionString: server().url(), schema });
-  await ordersIn(schema);
-  const failure = new Error("changed my mind");
-  const body = storage.transaction(async (tx) => {
-    await tx.host.client.query(`insert into ${schema}.orders (run_id) values ('x')`);
-    await tx.apply(acceptRun());
-    throw failure;
-  });
-  await expect(body).rejects.toBe(failure);
-  expect(await orders(schema)).toEqual([]);
-  expect(await storage.runs.count({})).toBe(0);
-});
-
-test("a host's statement that fails is the host's to handle", async () => {
-  const schema = freshSchema();
-  const storage = await openStorage({ connectionString: server().url(), schema });
-  const body = storage.transaction((tx) => tx.host.client.query("select * from nowhere"));
-  await expect(body).rejects.toMatchObject({ code: "42P01" });
-  const swallowed = storage.transaction(async (tx) => {
-    await tx.host.client.query("select * from nowhere").catch(() => {});
-  });
-  await expect(swallowed).rejects.toMatchObject({ code: "STORAGE_ERROR" });
-  await new StorageDriver(storage).accept();
-});
-
-test("a body that ends the transaction itself is told so", async () => {
-  const storage = await openStorage({ connectionString: server().url(), schema: freshSchema() });
-  for (const text of ["commit", "rollback"]) {
-    const body = storage.transaction(async (tx) => {
-      await tx.host.client.query(text);
-    });
-    await expect(body).rejects.toMatchObject({ code: "TRANSACTION_MISUSE" });
-  }
-  await new StorageDriver(storage).accept();
-});
-
-test("a client that was kept is of no use afterwards", async () => {
-  const storage = await openStorage({ connectionString: server().url(), schema: freshSchema() });
-  const { result: kept } = await storage.transaction(async (tx) => tx.host);
-  expect(() => kept.client.query("select 1")).toThrow(HeddleError);
-  await expect(sql`select 1`.execute(kept.kysely())).rejects.toMatchObject({ code: "TRANSACTION_CLOSED" });
-});
-
-test("a run started in the host's Kysely transaction is picked up within 50 ms of its commit", async () => {
-  const schema = freshSchema();
-  const { engine, storage } = await startEngine({ connectionString: server().url(), schema });
-  await ordersIn(schema);
-  await until(() => storage.listening);
-  const { db } = hostDatabase(schema);
-  const delays: number[] = [];
-  for (let round = 0; round < 10; round++) {
-    const run = await db.transaction().execute(async (tx) => {
-      const started = await engine.runs.start(echo, { round }, { tx });
-      await tx.insertInto("orders").values({ run_id: started.id }).execute();
-      await new Promise((resolve) => setTimeout(resolve, 30));
-      expect(await engine.runs.count({ ids: [started.id] })).toBe(0);
+onEachWay(server, (via) => {
+  test("host rows, with a client or with Kysely, and a run commit together", async () => {
+    const schema = freshSchema();
+    const { engine, storage } = await startEngine({ ...via(), schema });
+    await ordersIn(schema);
+    const run = await engine.transaction(async (tx) => {
+      const started = await engine.runs.start(echo, { n: 1 }, { tx });
+      const host = tx.host as Parameters<Parameters<typeof storage.transaction>[0]>[0]["host"];
+      await host.client.query(`insert into ${schema}.orders (run_id) values ($1)`, [started.id]);
+      await host.kysely<Tables>().withSchema(schema).insertInto("orders").values({ run_id: started.id }).execute();
       return started;
     });
-    const committedAt = performance.now();
-    expect(await run.result()).toEqual({ round });
-    delays.push(performance.now() - committedAt);
-  }
-  expect(await orders(schema)).toHaveLength(10);
-  delays.sort((a, b) => a - b);
-  expect(delays[5]).toBeLessThan(60);
-});
-
-test("rolled back, the host's transaction leaves no run behind, and no wake-up", async () => {
-  const schema = freshSchema();
-  const { engine } = await startEngine({ connectionString: server().url(), schema });
-  const { db, pool } = hostDatabase(schema);
-  let id = "";
-  const failing = db.transaction().execute(async (tx) => {
-    id = (await engine.runs.start(echo, {}, { tx })).id;
-    throw new Error("no");
+    expect(await run.result()).toEqual({ n: 1 });
+    expect(await orders(schema)).toEqual([run.id, run.id]);
   });
-  await expect(failing).rejects.toThrow("no");
-  const client = await pool.connect();
-  await client.query("begin");
-  const thread = await engine.threads.create({ id: "t", tx: client });
-  await expect(thread.start(echo, {}, { tx: client, whenBusy: "reject" })).resolves.toBeDefined();
-  await client.query("rollback");
-  client.release();
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  expect(await engine.runs.count({})).toBe(0);
-  await expect(engine.runs.get(id)).rejects.toMatchObject({ code: "RUN_NOT_FOUND" });
-});
 
-test("the host's own lock_timeout is as it was", async () => {
-  const schema = freshSchema();
-  const { engine } = await startEngine({ connectionString: server().url(), schema });
-  const { pool } = hostDatabase(schema);
-  const client = await pool.connect();
-  await client.query("begin");
-  await client.query("set local lock_timeout = '1234ms'");
-  const run = await engine.runs.start(echo, { n: 1 }, { tx: client });
-  const { rows } = await client.query("show lock_timeout");
-  expect(rows).toEqual([{ lock_timeout: "1234ms" }]);
-  await client.query("commit");
-  client.release();
-  expect(await run.result()).toEqual({ n: 1 });
-});
-
-test("a refused start leaves the host's transaction usable", async () => {
-  const schema = freshSchema();
-  const { engine } = await startEngine({ connectionString: server().url(), schema });
-  await ordersIn(schema);
-  const { db } = hostDatabase(schema);
-  await db.transaction().execute(async (tx) => {
-    const thread = await engine.threads.create({ id: "t", tx });
-    await thread.start(echo, {}, { tx });
-    await expect(thread.start(echo, {}, { tx })).rejects.toMatchObject({ code: "THREAD_BUSY" });
-    await tx.insertInto("orders").values({ run_id: "x" }).execute();
-  });
-  expect(await orders(schema)).toEqual(["x"]);
-});
-
-test("what is no transaction is refused", async () => {
-  const schema = freshSchema();
-  const { engine } = await startEngine({ connectionString: server().url(), schema });
-  const { db, pool } = hostDatabase(schema);
-  const client = await pool.connect();
-  onTestFinished(() => client.release());
-  for (const tx of [db, pool, client, {}, 1]) {
-    await expect(engine.runs.start(echo, {}, { tx: tx as never })).rejects.toMatchObject({
-      code: "FOREIGN_TRANSACTION",
+  test("a body that throws leaves no row, no run and no wake-up", async () => {
+    const schema = freshSchema();
+    const storage = await openStorage({ ...via(), schema });
+    await ordersIn(schema);
+    const failure = new Error("changed my mind");
+    const body = storage.transaction(async (tx) => {
+      await tx.host.client.query(`insert into ${schema}.orders (run_id) values ('x')`);
+      await tx.apply(acceptRun());
+      throw failure;
     });
-  }
-  expect(await engine.runs.count({})).toBe(0);
+    await expect(body).rejects.toBe(failure);
+    expect(await orders(schema)).toEqual([]);
+    expect(await storage.runs.count({})).toBe(0);
+  });
+
+  test("a host's statement that fails is the host's to handle", async () => {
+    const schema = freshSchema();
+    const storage = await openStorage({ ...via(), schema });
+    const body = storage.transaction((tx) => tx.host.client.query("select * from nowhere"));
+    await expect(body).rejects.toMatchObject({ code: "42P01" });
+    const swallowed = storage.transaction(async (tx) => {
+      await tx.host.client.query("select * from nowhere").catch(() => {});
+    });
+    await expect(swallowed).rejects.toMatchObject({ code: "STORAGE_ERROR" });
+    await new StorageDriver(storage).accept();
+  });
+
+  test("a body that ends the transaction itself is told so", async () => {
+    const storage = await openStorage({ ...via(), schema: freshSchema() });
+    for (const text of ["commit", "rollback"]) {
+      const body = storage.transaction(async (tx) => {
+        await tx.host.client.query(text);
+      });
+      await expect(body).rejects.toMatchObject({ code: "TRANSACTION_MISUSE" });
+    }
+    await new StorageDriver(storage).accept();
+  });
+
+  test("a client that was kept is of no use afterwards", async () => {
+    const storage = await openStorage({ ...via(), schema: freshSchema() });
+    const { result: kept } = await storage.transaction(async (tx) => tx.host);
+    expect(() => kept.client.query("select 1")).toThrow(HeddleError);
+    await expect(sql`select 1`.execute(kept.kysely())).rejects.toMatchObject({ code: "TRANSACTION_CLOSED" });
+  });
+
+  test("a run started in the host's Kysely transaction is picked up within 50 ms of its commit", async () => {
+    const schema = freshSchema();
+    const { engine, storage } = await startEngine({ ...via(), schema });
+    await ordersIn(schema);
+    await until(() => storage.listening);
+    const { db } = hostDatabase(schema);
+    const delays: number[] = [];
+    for (let round = 0; round < 10; round++) {
+      const run = await db.transaction().execute(async (tx) => {
+        const started = await engine.runs.start(echo, { round }, { tx });
+        await tx.insertInto("orders").values({ run_id: started.id }).execute();
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        expect(await engine.runs.count({ ids: [started.id] })).toBe(0);
+        return started;
+      });
+      const committedAt = performance.now();
+      expect(await run.result()).toEqual({ round });
+      delays.push(performance.now() - committedAt);
+    }
+    expect(await orders(schema)).toHaveLength(10);
+    delays.sort((a, b) => a - b);
+    expect(delays[5]).toBeLessThan(60);
+  });
+
+  test("rolled back, the host's transaction leaves no run behind, and no wake-up", async () => {
+    const schema = freshSchema();
+    const { engine } = await startEngine({ ...via(), schema });
+    const { db, pool } = hostDatabase(schema);
+    let id = "";
+    const failing = db.transaction().execute(async (tx) => {
+      id = (await engine.runs.start(echo, {}, { tx })).id;
+      throw new Error("no");
+    });
+    await expect(failing).rejects.toThrow("no");
+    const client = await pool.connect();
+    await client.query("begin");
+    const thread = await engine.threads.create({ id: "t", tx: client });
+    await expect(thread.start(echo, {}, { tx: client, whenBusy: "reject" })).resolves.toBeDefined();
+    await client.query("rollback");
+    client.release();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await engine.runs.count({})).toBe(0);
+    await expect(engine.runs.get(id)).rejects.toMatchObject({ code: "RUN_NOT_FOUND" });
+  });
+
+  test("the host's own lock_timeout is as it was", async () => {
+    const schema = freshSchema();
+    const { engine } = await startEngine({ ...via(), schema });
+    const { pool } = hostDatabase(schema);
+    const client = await pool.connect();
+    await client.query("begin");
+    await client.query("set local lock_timeout = '1234ms'");
+    const run = await engine.runs.start(echo, { n: 1 }, { tx: client });
+    const { rows } = await client.query("show lock_timeout");
+    expect(rows).toEqual([{ lock_timeout: "1234ms" }]);
+    await client.query("commit");
+    client.release();
+    expect(await run.result()).toEqual({ n: 1 });
+  });
+
+  test("a refused start leaves the host's transaction usable", async () => {
+    const schema = freshSchema();
+    const { engine } = await startEngine({ ...via(), schema });
+    await ordersIn(schema);
+    const { db } = hostDatabase(schema);
+    await db.transaction().execute(async (tx) => {
+      const thread = await engine.threads.create({ id: "t", tx });
+      await thread.start(echo, {}, { tx });
+      await expect(thread.start(echo, {}, { tx })).rejects.toMatchObject({ code: "THREAD_BUSY" });
+      await tx.insertInto("orders").values({ run_id: "x" }).execute();
+    });
+    expect(await orders(schema)).toEqual(["x"]);
+  });
+
+  test("what is no transaction is refused", async () => {
+    const schema = freshSchema();
+    const { engine } = await startEngine({ ...via(), schema });
+    const { db, pool } = hostDatabase(schema);
+    const client = await pool.connect();
+    onTestFinished(() => client.release());
+    for (const tx of [db, pool, client, {}, 1]) {
+      await expect(engine.runs.start(echo, {}, { tx: tx as never })).rejects.toMatchObject({
+        code: "FOREIGN_TRANSACTION",
+      });
+    }
+    expect(await engine.runs.count({})).toBe(0);
+  });
 });

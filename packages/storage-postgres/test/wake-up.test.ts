@@ -3,7 +3,7 @@
 import { defineAgent } from "@heddle/core";
 import { expect, test } from "vitest";
 import { echo, startEngine, until } from "./support/fixture.js";
-import { PgBouncer, whyNoPgBouncer } from "./support/pgbouncer.js";
+import { hasPgBouncer, PgBouncer } from "./support/pgbouncer.js";
 import { freshSchema, useServer } from "./support/server.js";
 
 const server = useServer();
@@ -83,7 +83,7 @@ test("engines that share a storage hint each other", async () => {
   await until(() => hints > 0);
 });
 
-test.skipIf(whyNoPgBouncer() !== undefined)("behind a pooler it finds out that it is deaf, and polls", async () => {
+test.skipIf(!hasPgBouncer)("behind a pooler it finds out that it is deaf, and polls", async () => {
   const pgBouncer = await PgBouncer.start(server());
   try {
     const options = { connectionString: pgBouncer.url(server()), schema: freshSchema(), prepare: false };

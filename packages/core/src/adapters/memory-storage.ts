@@ -11,6 +11,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { HeddleError } from "../errors.js";
 import { applyIntents, splitBatch } from "../model/intents/apply-intents.js";
 import type { Effect, Intent, IntentKind, IntentValues } from "../model/intents/intent.js";
+import { shown } from "../model/shown.js";
 import { type RecordReader, UnitOfWork } from "../model/unit-of-work.js";
 import type { Clock } from "../ports/clock.js";
 import type {
@@ -261,6 +262,6 @@ export class MemoryStorage implements Storage<undefined> {
 }
 
 function cannotApply(cause: unknown): HeddleError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = shown(cause);
   return new HeddleError("STORAGE_ERROR", `The storage could not apply this: ${reason}.`, { cause });
 }

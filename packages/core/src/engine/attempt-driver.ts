@@ -23,6 +23,7 @@ import { backoff, mayRetry } from "../model/retry.js";
 import type { RunError, RunPolicy, RunRecord } from "../model/run.js";
 import { storedPolicy } from "../model/run.js";
 import { storedReason } from "../model/run-view.js";
+import { shown } from "../model/shown.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Attempt, AttemptResult, AttemptSession } from "../ports/executor.js";
 import { Outbox } from "../runtime/outbox.js";
@@ -461,7 +462,7 @@ function requireOwnType(type: unknown): void {
   if (fits) return;
   throw new HeddleError(
     "INVALID_ARGUMENT",
-    `"${String(type).slice(0, 100)}" cannot be a frame's type: 1 to 100 characters, and "run_…", "thread_…" and "values_updated" are the engine's.`,
+    `"${shown(type)}" cannot be a frame's type: 1 to 100 characters, and "run_…", "thread_…" and "values_updated" are the engine's.`,
     { details: { field: "type" } },
   );
 }

@@ -3,6 +3,7 @@
 import { HeddleError } from "../errors.js";
 import type { Json, JsonObject } from "../model/json.js";
 import { byteLength, copyJson } from "../model/json.js";
+import { shown } from "../model/shown.js";
 import type { MetadataFilter } from "../ports/storage.js";
 import type { Limits } from "./settings.js";
 import { invalidArgument, requireDuration, requireOneOf } from "./settings.js";
@@ -10,10 +11,10 @@ import { invalidArgument, requireDuration, requireOneOf } from "./settings.js";
 /** @throws HeddleError INVALID_ID */
 export function checkId(what: string, id: unknown, limits: Limits): string {
   if (typeof id === "string" && id.length > 0 && id.length <= limits.id && isPlainText(id)) return id;
-  const shown = typeof id === "string" ? JSON.stringify(id.slice(0, 60)) : String(id);
+  const given = typeof id === "string" ? JSON.stringify(id.slice(0, 60)) : shown(id);
   throw new HeddleError(
     "INVALID_ID",
-    `${shown} cannot be a ${what}: a string of 1 to ${limits.id} characters without U+0000 and lone surrogates.`,
+    `${given} cannot be a ${what}: a string of 1 to ${limits.id} characters without U+0000 and lone surrogates.`,
     { details: { field: what } },
   );
 }

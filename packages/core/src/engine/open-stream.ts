@@ -4,6 +4,7 @@ import { HeddleError } from "../errors.js";
 import type { RunFrame, SnapshotFrame, ThreadFrame } from "../model/event.js";
 import { isTerminalEvent, streamOf, threadStream } from "../model/event.js";
 import type { RunRecord } from "../model/run.js";
+import { shown } from "../model/shown.js";
 import type { StreamFrame, SubscriptionOptions } from "../runtime/subscription.js";
 import { Subscription } from "../runtime/subscription.js";
 import { cancelOnDisconnect } from "./cancel-on-disconnect.js";
@@ -130,7 +131,7 @@ async function checkCursor(
   after: number,
 ): Promise<number> {
   if (!Number.isInteger(after) || after < 0) {
-    throw new HeddleError("INVALID_ARGUMENT", `"after" is ${String(after)}, but must be an event's number, or 0.`, {
+    throw new HeddleError("INVALID_ARGUMENT", `"after" is ${shown(after)}, but must be an event's number, or 0.`, {
       details: { field: "after", value: after },
     });
   }

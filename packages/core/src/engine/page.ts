@@ -1,6 +1,7 @@
 /** Cursor paging: a cursor names the last row of a page by its sort value and id, so pages stay stable under writes. */
 
 import { HeddleError } from "../errors.js";
+import { shown } from "../model/shown.js";
 import type { Core } from "./core.js";
 import { oneOf } from "./start-run.js";
 
@@ -45,7 +46,7 @@ export function checkLimit(limit: unknown, standard: number, most: number): numb
   if (Number.isInteger(limit) && (limit as number) >= 1) return Math.min(limit as number, most);
   throw new HeddleError(
     "INVALID_ARGUMENT",
-    `"limit" is ${String(limit)}, but must be a whole number from 1 to ${most}.`,
+    `"limit" is ${shown(limit)}, but must be a whole number from 1 to ${most}.`,
     {
       details: { field: "limit", value: limit },
     },

@@ -4,6 +4,7 @@ import { HeddleError } from "../errors.js";
 import type { JsonObject } from "../model/json.js";
 import { copyJson } from "../model/json.js";
 import type { RunError } from "../model/run.js";
+import { shown } from "../model/shown.js";
 
 const longestMessage = 10_000;
 const longestStack = 20_000;
@@ -30,9 +31,9 @@ function detailsOf(error: HeddleError): { readonly details?: Readonly<Record<str
 
 function text(value: unknown): string {
   try {
-    return typeof value === "string" ? value : String(value);
+    return String(value);
   } catch {
-    return "a value that cannot be shown";
+    return shown(value);
   }
 }
 

@@ -7,6 +7,7 @@ import type { RunRecord, RunStatus } from "../model/run.js";
 import { settledStatuses } from "../model/run.js";
 import type { Run } from "../model/run-view.js";
 import { viewRun } from "../model/run-view.js";
+import { shown } from "../model/shown.js";
 import type { RunFilter } from "../ports/storage.js";
 import type { AgentLike } from "./agent.js";
 import { checkCancelOptions, checkIds, checkMetadataFilter, checkText, isId, requireOptions } from "./check-input.js";
@@ -72,7 +73,8 @@ export class Runs {
     const core = this.#core;
     core.requireOpen();
     if (!Array.isArray(starts)) throw invalidArgument("starts", starts, "a list");
-    const intents = starts.map((start: StartOne, index) => {
+    // A list with holes has undefined there, which is refused.
+    const intents = [...starts].map((start: StartOne, index) => {
       requireOptions(`starts[${index}]`, start);
       const { agent, threadId, input, options } = start;
       return acceptIntent(core, agent, threadId ?? null, input, options);
@@ -90,7 +92,7 @@ export class Runs {
   async get<Output = unknown>(id: string): Promise<RunHandle<Output>> {
     this.#core.requireOpen();
     const run = isId(id) ? await this.#core.storage.runs.get(id) : undefined;
-    if (run === undefined) throw runNotFound(String(id));
+    if (run === undefined) throw runNotFound(shown(id));
     return new RunHandle<Output>(this.#core, run);
   }
 

@@ -2,6 +2,7 @@
 
 import { HeddleError } from "../errors.js";
 import type { RetryPolicy } from "../model/run.js";
+import { shown } from "../model/shown.js";
 
 export interface EngineSettings {
   /** Attempts at once. `Infinity` allowed. */
@@ -194,8 +195,4 @@ export function invalidArgument(field: string, value: unknown, expected: string)
   return new HeddleError("INVALID_ARGUMENT", `"${field}" is ${shown(value)}, but must be ${expected}.`, {
     details: { field, value },
   });
-}
-
-function shown(value: unknown): string {
-  return typeof value === "object" && value !== null ? "an object" : String(value).slice(0, 100);
 }

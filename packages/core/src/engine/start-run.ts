@@ -6,6 +6,7 @@ import type { AcceptRun, NewRun } from "../model/intents/intent.js";
 import type { Json } from "../model/json.js";
 import { canonicalJson } from "../model/json.js";
 import type { RetryPolicy, RunPolicy } from "../model/run.js";
+import { shown } from "../model/shown.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Agent } from "./agent.js";
 import { checkId, checkJson, checkMetadata, requireOptions } from "./check-input.js";
@@ -52,7 +53,7 @@ export function agentOf(core: Core, agent: { readonly name: string } | string): 
   const registered = core.agents.get(name as string);
   if (registered !== undefined) return registered;
   const known = core.agentNames.length === 0 ? "none" : core.agentNames.join(", ");
-  throw new HeddleError("UNKNOWN_AGENT", `This engine has no agent "${String(name)}" (it has: ${known}).`, {
+  throw new HeddleError("UNKNOWN_AGENT", `This engine has no agent "${shown(name)}" (it has: ${known}).`, {
     details: { agent: name, known: core.agentNames },
   });
 }
@@ -136,7 +137,7 @@ function firstGiven<Value>(...values: readonly (Value | undefined)[]): Value | u
 function checkPriority(priority: unknown): number {
   if (priority === undefined) return 0;
   if (Number.isInteger(priority) && Math.abs(priority as number) <= 2 ** 31 - 1) return priority as number;
-  throw new HeddleError("INVALID_ARGUMENT", `"priority" is ${String(priority)}, but must be a 32-bit whole number.`, {
+  throw new HeddleError("INVALID_ARGUMENT", `"priority" is ${shown(priority)}, but must be a 32-bit whole number.`, {
     details: { field: "priority" },
   });
 }

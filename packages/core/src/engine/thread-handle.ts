@@ -6,6 +6,7 @@ import type { ThreadFrame } from "../model/event.js";
 import type { JsonObject } from "../model/json.js";
 import type { Run } from "../model/run-view.js";
 import { viewRun } from "../model/run-view.js";
+import { shown } from "../model/shown.js";
 import type { ThreadRecord } from "../model/thread.js";
 import type { Thread } from "../model/thread-view.js";
 import { viewThread } from "../model/thread-view.js";
@@ -29,6 +30,7 @@ import { checkLimit } from "./page.js";
 import type { OutputOf, RunHandle } from "./run-handle.js";
 import type { ConfigOf, InputOf } from "./runs.js";
 import { startRun } from "./runs.js";
+import { invalidArgument } from "./settings.js";
 import type { ThreadStartOptions } from "./start-run.js";
 
 export interface ThreadUpdate {
@@ -103,6 +105,7 @@ export class ThreadHandle {
   async values<Of extends AgentLike>(agent: Of): Promise<ValuesOf<Of>>;
   async values(agent?: AgentLike): Promise<unknown> {
     this.#core.requireOpen();
+    if (agent !== undefined && typeof agent?.name !== "string") throw invalidArgument("agent", agent, "an agent");
     const { tree } = await loadHead(this.#core, this.id);
     if (agent === undefined) return tree;
     const schema = this.#core.agents.get(agent.name)?.values;
@@ -208,7 +211,7 @@ export class ThreadHandle {
     const thread = await this.#record();
     const { checkpoints } = this.#core.storage;
     const checkpoint = isId(checkpointId) ? await checkpoints.get(checkpointId) : undefined;
-    if (checkpoint === undefined) throw checkpointNotFound(String(checkpointId));
+    if (checkpoint === undefined) throw checkpointNotFound(shown(checkpointId));
     const isOwn = checkpoint.threadId === this.id;
     if (isOwn && checkpoint.createdAt > thread.createdAt) return;
     // One as old as the thread may be its first, or that of a deleted thread of the same id, which a copy still needs.

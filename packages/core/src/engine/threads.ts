@@ -2,6 +2,7 @@
 
 import type { NewCheckpoint } from "../model/intents/intent.js";
 import { reconcile } from "../model/reconcile.js";
+import { shown } from "../model/shown.js";
 import type { ThreadStatus } from "../model/thread.js";
 import { threadStatuses } from "../model/thread.js";
 import type { Thread } from "../model/thread-view.js";
@@ -83,7 +84,7 @@ export class Threads {
   async get(id: string): Promise<ThreadHandle> {
     this.#core.requireOpen();
     const thread = isId(id) ? await this.#core.storage.threads.get(id) : undefined;
-    if (thread === undefined) throw threadNotFound(String(id));
+    if (thread === undefined) throw threadNotFound(shown(id));
     return new ThreadHandle(this.#core, id);
   }
 

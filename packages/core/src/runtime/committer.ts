@@ -10,6 +10,7 @@
 
 import { HeddleError } from "../errors.js";
 import type { Effect, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
+import { shown } from "../model/shown.js";
 import type { Clock } from "../ports/clock.js";
 import type { IntentResult, Storage } from "../ports/storage.js";
 import { Stragglers } from "./stragglers.js";
@@ -110,5 +111,5 @@ export function isUnknownOutcome(error: unknown): boolean {
 /** Storages throw typed errors; anything else is a fault that is at least named as one. */
 export function asStorageError(error: unknown): HeddleError {
   if (HeddleError.is(error)) return error;
-  return new HeddleError("STORAGE_ERROR", `The storage failed: ${String(error)}`, { cause: error });
+  return new HeddleError("STORAGE_ERROR", `The storage failed: ${shown(error)}`, { cause: error });
 }

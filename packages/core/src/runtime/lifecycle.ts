@@ -5,6 +5,7 @@
 
 import { EventEmitter } from "eventemitter3";
 import type { Run } from "../model/run-view.js";
+import { shown } from "../model/shown.js";
 import type { Thread } from "../model/thread-view.js";
 
 /** Lifecycle events, told after the commit that made them true, by the engine whose commit it was. */
@@ -81,7 +82,7 @@ export class Lifecycle {
     if (this.heard("error")) return this.emit("error", { error, during });
     if (this.#warned.has(during) || this.#warned.size > 100) return;
     this.#warned.add(during);
-    process.emitWarning(`${during} failed: ${String(error)} (engine.on("error", …) hears of all)`, "HeddleWarning");
+    process.emitWarning(`${during} failed: ${shown(error)} (engine.on("error", …) hears of all)`, "HeddleWarning");
   }
 
   #call<Type extends LifecycleType>(type: Type, listener: LifecycleListener<Type>, event: LifecycleEvents[Type]): void {

@@ -48,7 +48,7 @@ const others: [name: string, fixture: () => StorageFixture, sequences: number][]
   ["memory that preloads", preloadingFixture, size(100, 2_000)],
   ["SQLite in memory", () => sqliteFixture(":memory:"), size(50, 1_000)],
   ["SQLite in a file", sqliteFixture, size(10, 200)],
-  ["PostgreSQL", postgresFixture, 20],
+  ["PostgreSQL", postgresFixture, size(20, 150)],
 ];
 
 describe.each(others)("memory and %s", (_name, fixture, sequences) => {

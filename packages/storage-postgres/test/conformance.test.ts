@@ -4,7 +4,7 @@ import { storageConformance } from "@heddle/core/testing";
 import type { PostgresStorageOptions } from "@heddle/storage-postgres";
 import pg from "pg";
 import { afterAll, describe, test } from "vitest";
-import { fixtureOf } from "./support/fixture.js";
+import { beginWithClient, beginWithKysely, fixtureOf } from "./support/fixture.js";
 import { hasPgBouncer } from "./support/pgbouncer.js";
 import { useServer } from "./support/server.js";
 import { usePgBouncer } from "./support/ways.js";
@@ -30,20 +30,24 @@ function throughPgBouncer(): PostgresStorageOptions {
   return { ...pooled(), connections: 4 };
 }
 
-const forms: Record<string, () => PostgresStorageOptions> = {
-  "with a connection string": () => ({ connectionString: server().url(), connections: 4 }),
-  "without prepared statements": () => ({ connectionString: server().url(), connections: 4, prepare: false }),
-  "with the host's pool": () => ({ pool: hostPool({}) }),
-  "with the host's pipelining pool": () => ({ pool: hostPool({ pipeline: true }) }),
-  "through PgBouncer in transaction mode": throughPgBouncer,
+const straight = () => ({ connectionString: server().url(), connections: 4 });
+
+/** How the storage is connected, and with what the host begins transactions of its own. */
+const forms: Record<string, [options: () => PostgresStorageOptions, begin: typeof beginWithClient]> = {
+  "with a connection string": [straight, beginWithClient],
+  "without prepared statements": [() => ({ ...straight(), prepare: false }), beginWithKysely],
+  "with the host's pool": [() => ({ pool: hostPool({}) }), beginWithKysely],
+  "with the host's pipelining pool": [() => ({ pool: hostPool({ pipeline: true }) }), beginWithClient],
+  "through PgBouncer in transaction mode": [throughPgBouncer, beginWithClient],
 };
 
-for (const [form, optionsOf] of Object.entries(forms)) {
+for (const [form, [optionsOf, begin]] of Object.entries(forms)) {
   const isPossible = optionsOf !== throughPgBouncer || hasPgBouncer;
   describe.runIf(isPossible)(`PostgreSQL conforms ${form}`, () => {
     for (const { group, name, run } of storageConformance) {
       test(`${group}: ${name}`, async (context) => {
-        const outcome = await run(fixtureOf(optionsOf()));
+        const options = optionsOf();
+        const outcome = await run(fixtureOf(options, () => begin(options.connectionString ?? server().url())));
         if (outcome !== undefined) context.skip(outcome.skipped);
       });
     }

@@ -1,4 +1,4 @@
-/** What a run costs on the wire, and how quiet an idle engine is. */
+/** What a run costs on the wire. */
 
 import { defineAgent } from "@heddle/core";
 import pg from "pg";
@@ -54,23 +54,6 @@ test("a turn of a thread that returns values costs four as well", async () => {
   const thread = await engine.threads.create();
   const work = async () => (await thread.start(count, {})).result();
   expect(await roundTripsPerRun(work, proxy)).toBe(4);
-});
-
-test("an idle engine asks every six seconds with notify, every second without", { timeout: 40_000 }, async () => {
-  const heard = await startProxy();
-  const polled = await startProxy();
-  const schema = freshSchema();
-  const { storage } = await startEngine({ connectionString: heard.url, schema });
-  await until(() => storage.listening);
-  await startEngine({ connectionString: polled.url, schema: freshSchema(), listen: false });
-  // The first poll also sweeps, which happens once a minute.
-  await new Promise((resolve) => setTimeout(resolve, 7_000));
-  heard.proxy.roundTrips = 0;
-  polled.proxy.roundTrips = 0;
-  await new Promise((resolve) => setTimeout(resolve, 12_000));
-  expect(heard.proxy.roundTrips).toBeLessThanOrEqual(2);
-  expect(polled.proxy.roundTrips).toBeLessThanOrEqual(12);
-  expect(polled.proxy.roundTrips).toBeGreaterThanOrEqual(10);
 });
 
 test("five hundred runs at once on a pool of five: no connection is held while an agent runs", {

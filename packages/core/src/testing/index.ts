@@ -2,7 +2,7 @@
 
 export type { StorageSnapshot } from "./check-invariants.js";
 export { checkInvariants, readStorage } from "./check-invariants.js";
-export type { ConformanceCase, Skipped, StorageFixture } from "./conformance/conformance-case.js";
+export type { ConformanceCase, ForeignTransaction, Skipped, StorageFixture } from "./conformance/conformance-case.js";
 export type { AgentContext, ConformanceAgent, ExecutorAgentName } from "./conformance/executor-agents.js";
 export { executorAgents } from "./conformance/executor-agents.js";
 export type { ExecutorCase, ExecutorFixture } from "./conformance/executor-conformance.js";

@@ -1,12 +1,17 @@
 import { createEngine, defineAgent, type Engine, type EngineOptions } from "@heddle/core";
 import type { Clock, Storage } from "@heddle/core/storage";
-import { manualClock, type StorageFixture } from "@heddle/core/testing";
+import { type ForeignTransaction, manualClock, type StorageFixture } from "@heddle/core/testing";
 import { type PostgresStorage, type PostgresStorageOptions, postgresStorage } from "@heddle/storage-postgres";
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
 import { onTestFinished } from "vitest";
 import { freshSchema } from "./server.js";
 
-/** What conformance cases want: a clock that stands still, an empty schema, and a second storage on it. */
-export function fixtureOf(options: PostgresStorageOptions): StorageFixture {
+/** What conformance cases want: a clock that stands still, an empty schema, a second storage, the host's transactions. */
+export function fixtureOf(
+  options: PostgresStorageOptions,
+  beginForeign: () => Promise<ForeignTransaction>,
+): StorageFixture {
   const clock = manualClock();
   const schema = freshSchema();
   const open = async (): Promise<Storage> => {
@@ -14,7 +19,33 @@ export function fixtureOf(options: PostgresStorageOptions): StorageFixture {
     await storage.open({ clock });
     return storage;
   };
-  return { clock, open, reopen: open };
+  return { clock, open, reopen: open, beginForeign };
+}
+
+export async function beginWithClient(connectionString: string): Promise<ForeignTransaction> {
+  const tx = new pg.Client({ connectionString });
+  await tx.connect();
+  await tx.query("begin");
+  return {
+    tx,
+    commit: async () => void (await tx.query("commit")),
+    rollback: async () => void (await tx.query("rollback")),
+    end: () => tx.end(),
+  };
+}
+
+export async function beginWithKysely(connectionString: string): Promise<ForeignTransaction> {
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString }) }) });
+  const tx = await db.startTransaction().execute();
+  return {
+    tx,
+    commit: () => tx.commit().execute(),
+    rollback: () => tx.rollback().execute(),
+    end: async () => {
+      if (!tx.isCommitted && !tx.isRolledBack) await tx.rollback().execute();
+      await db.destroy();
+    },
+  };
 }
 
 /** An open storage on the real clock, closed after the test. */

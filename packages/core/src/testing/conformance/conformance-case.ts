@@ -25,6 +25,17 @@ export interface StorageFixture {
   open(): Promise<Storage>;
   /** Another open connection to what `open` returned, as a second process would have; where there can be one. */
   reopen?(): Promise<Storage>;
+  /** A transaction as the host itself begins it, in the database that `open` made; where the storage has `adopt`. */
+  beginForeign?(): Promise<ForeignTransaction>;
+}
+
+export interface ForeignTransaction {
+  /** What the host hands in as `{ tx }`. */
+  readonly tx: unknown;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+  /** Release what it took; rolled back where it is open still. */
+  end(): Promise<void>;
 }
 
 /** A case that cannot hold for this storage says why. */

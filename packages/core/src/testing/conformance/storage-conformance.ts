@@ -1,4 +1,5 @@
 import { acceptCases } from "./accept-cases.js";
+import { adoptCases } from "./adopt-cases.js";
 import { batchCases } from "./batch-cases.js";
 import { cancelCases } from "./cancel-cases.js";
 import { checkpointCases } from "./checkpoint-cases.js";
@@ -31,5 +32,6 @@ export const storageConformance: readonly ConformanceCase[] = [
   ...workCases,
   ...batchCases,
   ...transactionCases,
+  ...adoptCases,
   ...concurrencyCases,
 ];

@@ -150,24 +150,6 @@ test("a host's transaction whose commit is cut off: its row exists if and only i
   }
 });
 
-test("deadlocks with a host pass", async () => {
-  const schema = freshSchema();
-  const storage = await openStorage({ connectionString: server().url(), schema, listen: false });
-  const driver = new StorageDriver(storage);
-  const run = await driver.start();
-  await driver.createThread({ id: "t" });
-  const client = new pg.Client({ connectionString: server().url() });
-  await client.connect();
-  onTestFinished(() => client.end());
-  await client.query("begin");
-  await client.query("set local deadlock_timeout = '50ms'");
-  await client.query(`select 1 from ${schema}.heddle_runs where id = $1 for update`, [run.id]);
-  const settled = driver.settle(run);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  await client.query("commit");
-  expect((await settled).status).toBe("succeeded");
-});
-
 test("the server crashes and comes back: every accepted run is settled, once", { timeout: 120_000 }, async () => {
   const options = { connectionString: server().url(), schema: freshSchema(), wait: 3_000 };
   const workers = [

@@ -30,8 +30,13 @@ export class CountingProxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  stop(): void {
+  /** End all connections that go through here. */
+  cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  stop(): void {
+    this.cut();
     this.#server.close();
   }
 

@@ -361,7 +361,7 @@ class Player {
 /** Where a server answers, sequences take long: there are fewer of them. */
 const games: readonly [name: string, kinds: readonly StorageKind[], sequences: number][] = [
   ["embedded storage", storages.filter(({ takesTurns }) => takesTurns), size(60, 1_500)],
-  ["storage", storages, size(6, 200)],
+  ["storage", storages, size(6, 100)],
 ];
 
 test.each(games)(

@@ -56,6 +56,36 @@ test("a turn of a thread that returns values costs four as well", async () => {
   expect(await roundTripsPerRun(work, proxy)).toBe(4);
 });
 
+test("runs that start and settle at the same time share their round trips", async () => {
+  const { proxy, url } = await startProxy();
+  let go = (): void => {};
+  const gated = defineAgent({
+    name: "gated",
+    run: () =>
+      new Promise<void>((resolve) => {
+        waiting.push(resolve);
+        if (waiting.length === 200) go();
+      }),
+  });
+  const waiting: (() => void)[] = [];
+  const options = { connectionString: url, schema: freshSchema(), listen: false };
+  const { engine } = await startEngine(options, { poll: 60_000, agents: [gated], concurrency: 200 });
+  const allRun = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  proxy.roundTrips = 0;
+  const runs = await Promise.all(Array.from({ length: 200 }, () => engine.runs.start(gated, null)));
+  await allRun;
+  const accepts = proxy.roundTrips;
+  for (const finish of waiting) finish();
+  await Promise.all(runs.map((run) => run.result()));
+  const settles = proxy.roundTrips - accepts;
+  console.log(`round trips of 200 runs at once: ${accepts} to accept and claim, ${settles} to settle`);
+  // Two for one batch each; a first intent may go ahead of the others.
+  expect(accepts).toBeLessThanOrEqual(4);
+  expect(settles).toBeLessThanOrEqual(4);
+});
+
 test("five hundred runs at once on a pool of five: no connection is held while an agent runs", {
   timeout: 60_000,
 }, async () => {

@@ -91,7 +91,8 @@ onEachWay(server, (via) => {
 
   test("a thread that a host's transaction holds holds up no other", async () => {
     const schema = freshSchema();
-    const { engine } = await startEngine({ ...via(), connections: 5, schema });
+    // Whoever waited for it would wait longer than the test.
+    const { engine } = await startEngine({ ...via(), connections: 5, schema, wait: 60_000 });
     const held = await engine.threads.create({ id: "held" });
     const letGo = await holdThread(schema, "held");
     let isAccepted = false;
@@ -99,13 +100,11 @@ onEachWay(server, (via) => {
     void waiting[0]?.then(() => {
       isAccepted = true;
     });
-    const begun = performance.now();
     for (let n = 0; n < 50; n++) {
       const thread = await engine.threads.create();
       for (const run of await Promise.all([engine.runs.start(echo, { n }), thread.start(echo, { n })]))
         await run.result();
     }
-    expect(performance.now() - begun).toBeLessThan(3_000);
     expect(isAccepted).toBe(false);
     await letGo();
     const outputs = await Promise.all((await Promise.all(waiting)).map((run) => run.result()));
@@ -114,16 +113,15 @@ onEachWay(server, (via) => {
 
   test("of a batch the intents of a held thread are answered with STORAGE_BUSY; alone, one waits", async () => {
     const schema = freshSchema();
-    const storage = await openStorage({ ...via(), schema, wait: 400 });
+    const storage = await openStorage({ ...via(), schema, wait: 60_000 });
+    const impatient = await openStorage({ ...via(), schema, wait: 400 });
     const driver = new StorageDriver(storage);
     const run = await driver.start({ threadId: "held" });
     const letGo = await holdThread(schema, "held");
     const intents: Intent[] = [settleRun(run), acceptRun({ threadId: "free" }), acceptRun()];
-    const begun = performance.now();
     const results = await storage.commit(intents);
-    expect(performance.now() - begun).toBeLessThan(200);
     expect(results.map((result) => (result.ok ? "ok" : result.error.code))).toEqual(["STORAGE_BUSY", "ok", "ok"]);
-    const alone = await storage.commit([settleRun(run)]);
+    const alone = await impatient.commit([settleRun(run)]);
     expect(alone[0]?.ok === false && HeddleError.is(alone[0].error, "STORAGE_BUSY")).toBe(true);
     const patient = storage.commit([settleRun(run)]);
     await letGo();

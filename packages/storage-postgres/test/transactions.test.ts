@@ -95,13 +95,12 @@ onEachWay(server, (via) => {
     await expect(sql`select 1`.execute(kept.kysely())).rejects.toMatchObject({ code: "TRANSACTION_CLOSED" });
   });
 
-  test("a run started in the host's Kysely transaction is picked up within 50 ms of its commit", async () => {
+  test("a run started in the host's Kysely transaction is picked up with its commit, without a poll", async () => {
     const schema = freshSchema();
-    const { engine, storage } = await startEngine({ ...via(), schema });
+    const { engine, storage } = await startEngine({ ...via(), schema }, { poll: 60_000 });
     await ordersIn(schema);
     await until(() => storage.listening);
     const { db } = hostDatabase(schema);
-    const delays: number[] = [];
     for (let round = 0; round < 10; round++) {
       const run = await db.transaction().execute(async (tx) => {
         const started = await engine.runs.start(echo, { round }, { tx });
@@ -110,13 +109,9 @@ onEachWay(server, (via) => {
         expect(await engine.runs.count({ ids: [started.id] })).toBe(0);
         return started;
       });
-      const committedAt = performance.now();
       expect(await run.result()).toEqual({ round });
-      delays.push(performance.now() - committedAt);
     }
     expect(await orders(schema)).toHaveLength(10);
-    delays.sort((a, b) => a - b);
-    expect(delays[5]).toBeLessThan(60);
   });
 
   test("rolled back, the host's transaction leaves no run behind, and no wake-up", async () => {

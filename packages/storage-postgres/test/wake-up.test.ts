@@ -20,40 +20,34 @@ function patientAgent(onAbort: () => void) {
   });
 }
 
-test("work goes to whoever has the agent, and its result comes back, within milliseconds", async () => {
+test("work goes to whoever has the agent, and its result comes back, without a poll", async () => {
   const options = { connectionString: server().url(), schema: freshSchema() };
-  const client = await startEngine(options, { work: false });
-  const worker = await startEngine(options);
+  const client = await startEngine(options, { work: false, poll: 60_000 });
+  const worker = await startEngine(options, { poll: 60_000 });
   await until(() => client.storage.listening && worker.storage.listening);
-  const times: number[] = [];
   for (let n = 0; n < 20; n++) {
-    const begun = performance.now();
     expect(await (await client.engine.runs.start(echo, { n })).result()).toEqual({ n });
-    times.push(performance.now() - begun);
   }
-  expect(times.sort((a, b) => a - b)[10]).toBeLessThan(150);
 });
 
-test("a cancel from another process reaches the agent: at once with notify, within a poll without", {
+test("a cancel from another process reaches the agent: without a poll where it can listen, with one where not", {
   timeout: 60_000,
 }, async () => {
-  for (const [listen, limit] of [
-    [true, 500],
-    [false, 1_500],
+  for (const [listen, poll] of [
+    [true, 60_000],
+    [false, 1_000],
   ] as const) {
     const options = { connectionString: server().url(), schema: freshSchema(), listen };
-    const aborts: number[] = [];
-    const patient = patientAgent(() => aborts.push(performance.now()));
-    const worker = await startEngine(options, { agents: [patient] });
+    let aborts = 0;
+    const patient = patientAgent(() => aborts++);
+    const worker = await startEngine(options, { agents: [patient], poll });
     const client = await startEngine(options, { agents: [patient], work: false });
     await until(() => worker.storage.listening === listen);
     for (let n = 0; n < 5; n++) {
       const run = await client.engine.runs.start(patient, {});
       await until(async () => (await client.engine.runs.count({ ids: [run.id], status: ["running"] })) === 1);
-      const begun = performance.now();
       await run.cancel();
-      await until(() => aborts.length === n + 1);
-      expect((aborts[n] ?? 0) - begun).toBeLessThan(limit);
+      await until(() => aborts === n + 1);
     }
     expect([...worker.errors, ...client.errors]).toEqual([]);
   }
@@ -89,9 +83,7 @@ test.skipIf(!hasPgBouncer)("behind a pooler it finds out that it is deaf, and po
     const options = { connectionString: pgBouncer.url(server()), schema: freshSchema(), prepare: false };
     const client = await startEngine(options, { work: false });
     const worker = await startEngine(options);
-    const begun = performance.now();
     expect(await (await client.engine.runs.start(echo, { n: 1 })).result()).toEqual({ n: 1 });
-    expect(performance.now() - begun).toBeLessThan(4_000);
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect([client.storage.listening, worker.storage.listening]).toEqual([false, false]);
     await client.engine.close();

@@ -93,6 +93,7 @@ CREATE TABLE "heddle_runs" ("id" text not null primary key,
   "settled_at" bigint,
   "lineage_id" text not null,
   "parent_run_id" text,
+  "parent_thread_id" text,
   "base_checkpoint_id" text,
   "head_checkpoint_id" text,
   "idempotency_key" text,
@@ -111,6 +112,12 @@ CREATE TABLE "heddle_runs" ("id" text not null primary key,
   "output" text);
 
 CREATE UNIQUE INDEX "heddle_runs_active" on "heddle_runs" ("thread_id") where active = 1 and thread_id is not null;
+
+CREATE INDEX "heddle_runs_awaiting" on "heddle_runs" ("available_at") where awaits is not null;
+
+CREATE INDEX "heddle_runs_children" on "heddle_runs" ("parent_run_id",
+  "parent_thread_id",
+  "created_at") where parent_run_id is not null and settled_at is null and cancel_requested_at is null;
 
 CREATE INDEX "heddle_runs_claim" on "heddle_runs" ("priority" desc,
   "available_at",

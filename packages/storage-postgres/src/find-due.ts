@@ -6,7 +6,7 @@
  */
 
 import type { DueQuery, DueWork } from "@heddle/core/storage";
-import type { DueParams, DueRow, LeaseRow, PendingRow, Template } from "@heddle/storage-sql";
+import type { DueParams, DueRow, LeaseRow, OrphanRow, PendingRow, Template, WakeRow } from "@heddle/storage-sql";
 import { dueWork } from "@heddle/storage-sql";
 import { compose } from "./compose.js";
 import type { Database } from "./database.js";
@@ -27,6 +27,8 @@ export async function findDue(database: Database, read: Read, query: DueQuery): 
       leases: parsed<LeaseRow>(row["leases"]),
       pending: parsed<PendingRow>(row["pending"])[0],
       due: [lost, delays, deadlines].flatMap((found) => found ?? []),
+      wakes: parsed<WakeRow>(row["wakes"]),
+      orphans: parsed<OrphanRow>(row["orphans"]),
     },
   );
 }
@@ -59,6 +61,8 @@ function newQuestion({ queries, statements }: Database, agents: number, deadWork
     lost: queries.lostLeases(deadWorkers),
     delays: queries.dueDelays,
     deadlines: queries.dueDeadlines,
+    wakes: queries.dueWakes,
+    orphans: queries.dueOrphans,
   };
   const { texts, bind } = compose(Object.values(parts), 2);
   const columns = Object.keys(parts).map(

@@ -102,6 +102,11 @@ function rememberedTexts({ keys, runs, memos, questions, tombstones }: SchemaNam
     memos:
       `select ${selected(memoColumns, "m")} from ${wantedMemos} ` +
       `join ${memos} m on m.lineage_id = w.lineage_id and m.kind = w.kind and m.key = w.key`,
+    /** Runs that memos of kind `child` name: only to be told of. */
+    runsOfMemos:
+      `select ${selected(runColumns, "r")} from ${wantedMemos} ` +
+      `join ${memos} m on m.lineage_id = w.lineage_id and m.kind = w.kind and m.key = w.key and m.kind = 'child' ` +
+      `join ${runs} r on r.id = (m.body::json #>> '{}')`,
     questions: `select ${selected(questionColumns, "q")} from ${questions} q where ${ofLineages(runs)}`,
     /** Those that asked and those that were answered: their lineage is locked by its thread, or by the run that asked. */
     runsOfQuestions:

@@ -195,6 +195,11 @@ class Steps {
         this.#records.memos.set(memoId(memo), memo);
       },
     );
+    this.#add(
+      memos.filter(({ kind }) => kind === "child"),
+      () => bound(this.#texts.runsOfMemos, ...wanted),
+      (row) => this.#takeRun(row),
+    );
   }
 
   #questions(): void {

@@ -14,6 +14,7 @@ export const postgresDialect: SqlDialect = {
   clusteredTable: undefined,
   now: (given) => sql<number>`coalesce(cast(${given} as bigint), ${sql.raw(serverTime)})`,
   ownTables,
+  elementsOf: (column) => sql`json_array_elements_text(${column}::json)`,
   metadataHas,
 };
 

@@ -83,6 +83,7 @@ export const runColumns = {
   createdAt: "created_at",
   lineageId: "lineage_id",
   parentRunId: "parent_run_id",
+  parentThreadId: "parent_thread_id",
   idempotencyKey: "idempotency_key",
   settleHook: "settle_hook",
   policy: "policy",

@@ -7,6 +7,7 @@ import type {
   Expression,
   Kysely,
   QueryCompiler,
+  RawBuilder,
   ReferenceExpression,
   SqlBool,
 } from "kysely";
@@ -29,6 +30,9 @@ export interface SqlDialect {
    * `null`. Default: `given` as it is.
    */
   now?(given: number): Expression<number>;
+
+  /** The strings of the JSON array in `column`, as rows of a table with a column `value`. */
+  elementsOf(column: Expression<unknown>): RawBuilder<{ readonly value: string }>;
 
   /** Has the JSON object in `column` exactly this scalar under `key`? 1, "1" and true are three values. */
   metadataHas(column: MetadataColumn, key: string, value: string | number | boolean): Expression<SqlBool>;

@@ -28,6 +28,7 @@ export {
 export { checkpointChain } from "./queries/checkpoint-chain.js";
 export type { ChainRow } from "./queries/checkpoint-queries.js";
 export { dueWork } from "./queries/due-work.js";
+export type { OrphanRow, WakeRow } from "./queries/family-queries.js";
 export { ListQueries } from "./queries/list-queries.js";
 export type { Queries } from "./queries/queries.js";
 export { createQueries } from "./queries/queries.js";

@@ -71,6 +71,7 @@ export interface RunsTable {
   settled_at: number | null;
   lineage_id: string;
   parent_run_id: string | null;
+  parent_thread_id: string | null;
   base_checkpoint_id: string | null;
   head_checkpoint_id: string | null;
   idempotency_key: string | null;

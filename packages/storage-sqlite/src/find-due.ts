@@ -5,12 +5,14 @@ import type { Statements } from "./statements.js";
 
 export function findDue(statements: Statements, query: DueQuery, now: number): DueWork {
   const params = { ...query, now };
-  const { leases, lostLeases, dueDelays, dueDeadlines, pending } = queries;
+  const { leases, lostLeases, dueDelays, dueDeadlines, pending, dueWakes, dueOrphans } = queries;
   return dueWork(params, {
     leases: statements.all(leases, params),
     pending: statements.get(pending(query.agents.length), params),
     due: [lostLeases(query.deadWorkers.length), dueDelays, dueDeadlines].flatMap((rows) =>
       statements.all(rows, params),
     ),
+    wakes: statements.all(dueWakes, params),
+    orphans: statements.all(dueOrphans, params),
   });
 }

@@ -9,6 +9,7 @@ export const sqliteDialect: SqlDialect = {
   createQueryCompiler: () => new SqliteQueryCompiler(),
   keyText: "text", // compared byte by byte unless told otherwise
   clusteredTable: sql`without rowid`,
+  elementsOf: (column) => sql`json_each(${column})`,
   metadataHas,
 };
 

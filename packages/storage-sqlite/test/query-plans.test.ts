@@ -51,6 +51,16 @@ describe("no question that is asked often reads all of a table", () => {
     },
   );
 
+  test.each([
+    ["dueWakes", "heddle_runs_awaiting"],
+    ["dueOrphans", "heddle_runs_children"],
+  ] as const)("%s: begins with %s, and looks up what that names", (name, index) => {
+    const steps = planOf(queries[name].sql).filter((step) => /^(SCAN|SEARCH)/.test(step));
+    expect(steps[0]).toContain(`INDEX ${index}`);
+    const derived = /^SCAN (child VIRTUAL|parent$)/;
+    expect(steps.slice(1).filter((step) => step.startsWith("SCAN") && !derived.test(step))).toEqual([]);
+  });
+
   const page = { sortBy: "createdAt", order: "desc", limit: 50 } as const;
   test.each<[string, RunQuery]>([
     ["heddle_runs_created", page],

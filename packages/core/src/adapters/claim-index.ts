@@ -3,7 +3,7 @@
  * horizon, the latest reading of the clock, divides the two: ready are exactly those available at or before it.
  */
 
-import type { RunRecord } from "../model/run.js";
+import { never, type RunRecord } from "../model/run.js";
 import { compareText } from "../model/text-order.js";
 import { byUrgency, type ClaimQuery } from "../model/unit-of-work.js";
 import { SortedList } from "./sorted-list.js";
@@ -44,7 +44,10 @@ export class ClaimIndex {
   /** When the next run of `agents` that waits now becomes available. */
   nextAt(agents: readonly string[], now: number): number | null {
     this.#moveHorizon(now);
-    for (const run of this.#waiting) if (agents.includes(run.agent)) return run.availableAt;
+    for (const run of this.#waiting) {
+      if (run.availableAt >= never) return null;
+      if (agents.includes(run.agent)) return run.availableAt;
+    }
     return null;
   }
 

@@ -2,10 +2,10 @@
 
 import type { CheckpointHead, CheckpointRecord } from "../model/checkpoint.js";
 import { type EventRecord, succeededPayload } from "../model/event.js";
-import { earlier, tendAt } from "../model/intents/tend-run.js";
+import { awaitedBy, earlier, tendAt } from "../model/intents/tend-run.js";
 import type { MemoRecord } from "../model/memo.js";
 import type { QuestionRecord } from "../model/question.js";
-import type { RunRecord } from "../model/run.js";
+import { endsLineage, type RunRecord } from "../model/run.js";
 import { compareText } from "../model/text-order.js";
 import type { ThreadRecord } from "../model/thread.js";
 import type { CheckpointChain, DueQuery, DueWork, EventQuery, RunQuery, ThreadQuery } from "../ports/storage.js";
@@ -20,6 +20,8 @@ export function listRuns({ runs, runIndexes }: MemoryTables, query: RunQuery): R
       query,
     );
   if (query.threadId != null) return listFew(runIndexes.ofThread.of(query.threadId), query);
+  if (query.lineageId !== undefined) return listFew(runIndexes.ofLineage.of(query.lineageId), query);
+  if (query.parentRunId !== undefined) return listFew(runIndexes.ofParent.of(query.parentRunId), query);
   const matches = runMatches(query);
   const listed: RunRecord[] = [];
   for (const run of query.order === "asc" ? runIndexes.created : runIndexes.created.descending()) {
@@ -107,10 +109,13 @@ export function listOpenQuestions(
   return openQuestionsOf.of(threadId).toSorted(byAge).slice(0, limit);
 }
 
-export function due({ runIndexes }: MemoryTables, query: DueQuery, now: number): DueWork {
-  const { agents, worker } = query;
+export function due(tables: MemoryTables, query: DueQuery, now: number): DueWork {
+  const { runIndexes } = tables;
+  const { agents, worker, limit } = query;
   return {
     tend: runsToTend(runIndexes, query, now).map(({ id, threadId }) => ({ runId: id, threadId })),
+    wake: runsToWake(runIndexes, now).slice(0, limit),
+    orphans: orphans(tables).slice(0, limit),
     claimable: runIndexes.claims.first({ agents, now, limit: 1 }).length > 0,
     nextAt: earlier(runIndexes.claims.nextAt(agents, now), nextToTend(runIndexes, worker, now)),
     workers: runIndexes.heldBy.names.filter((name) => name !== worker),
@@ -125,6 +130,37 @@ function runsToTend({ heldBy, upcoming }: RunIndexes, { deadWorkers, limit }: Du
     found.add(run);
   }
   return [...found].slice(0, limit);
+}
+
+function runsToWake(indexes: RunIndexes, now: number): DueWork["wake"][number][] {
+  const suspended = indexes.awaiting.of("").filter((run) => run.availableAt > now);
+  return suspended.toSorted(bySuspension).flatMap((run) => {
+    const done = awaitedBy(run).filter((lineage) => isOver(indexes.ofLineage.of(lineage)));
+    const [childDone] = done.sort(compareText);
+    return childDone === undefined ? [] : [{ runId: run.id, threadId: run.threadId, childDone }];
+  });
+}
+
+function bySuspension(a: RunRecord, b: RunRecord): number {
+  return a.availableAt - b.availableAt || compareText(a.id, b.id);
+}
+
+/** Of a lineage whose runs are these: nothing more comes of it. */
+function isOver(runs: readonly RunRecord[]): boolean {
+  return runs.length === 0 || runs.some(endsLineage);
+}
+
+function orphans({ runIndexes, threads }: MemoryTables): DueWork["orphans"][number][] {
+  const { children, ofLineage } = runIndexes;
+  const found = children.names.flatMap((parentRunId) => {
+    const failed = ofLineage.of(parentRunId).some((run) => endsLineage(run) && run.status !== "succeeded");
+    return children.of(parentRunId).flatMap(({ id, threadId, parentThreadId, createdAt }) => {
+      const thread = parentThreadId === null ? undefined : threads.get(parentThreadId);
+      const isHome = parentThreadId === null || (thread !== undefined && thread.createdAt <= createdAt);
+      return isHome && !failed ? [] : [{ runId: id, threadId, parentRunId }];
+    });
+  });
+  return found.sort((a, b) => compareText(a.runId, b.runId));
 }
 
 /** Runs are walked by the soonest of their times; of the asker's own only the end of a cancel's grace counts. */

@@ -21,14 +21,27 @@ export class RunIndexes implements Index<RunRecord> {
   readonly claims = new ClaimIndex();
   readonly ofThread = new GroupIndex<RunRecord>((run) => run.threadId, idOf);
   readonly unsettledOfThread = new GroupIndex<RunRecord>((run) => (isSettled(run.status) ? null : run.threadId), idOf);
+  readonly ofLineage = new GroupIndex<RunRecord>((run) => run.lineageId, idOf);
+  readonly ofParent = new GroupIndex<RunRecord>((run) => run.parentRunId, idOf);
+  /** Unsettled children that nobody canceled, by parent. */
+  readonly children = new GroupIndex<RunRecord>(parentOfLive, idOf);
+  /** Suspended runs that wait for children, in one group. */
+  readonly awaiting = new GroupIndex<RunRecord>((run) => (run.awaits === null ? null : ""), idOf);
   readonly heldBy = new GroupIndex<RunRecord>((run) => run.worker, idOf);
+  readonly #groups = [
+    this.ofThread,
+    this.unsettledOfThread,
+    this.ofLineage,
+    this.ofParent,
+    this.children,
+    this.awaiting,
+    this.heldBy,
+  ];
   readonly #queues = new Map<string, SortedList<RunRecord>>();
 
   insert(run: RunRecord): void {
     this.created.insert(run);
-    this.ofThread.insert(run);
-    this.unsettledOfThread.insert(run);
-    this.heldBy.insert(run);
+    for (const groups of this.#groups) groups.insert(run);
     if (tendAt(run) !== null) this.upcoming.insert(run);
     if (isClaimableInTime(run)) this.claims.insert(run);
     if (isQueued(run)) this.#enqueue(run);
@@ -36,9 +49,7 @@ export class RunIndexes implements Index<RunRecord> {
 
   remove(run: RunRecord): void {
     this.created.remove(run);
-    this.ofThread.remove(run);
-    this.unsettledOfThread.remove(run);
-    this.heldBy.remove(run);
+    for (const groups of this.#groups) groups.remove(run);
     if (tendAt(run) !== null) this.upcoming.remove(run);
     if (isClaimableInTime(run)) this.claims.remove(run);
     if (isQueued(run)) this.#queues.get(run.threadId)?.remove(run);
@@ -63,6 +74,10 @@ export class RunIndexes implements Index<RunRecord> {
     this.#queues.set(run.threadId, queue);
     queue.insert(run);
   }
+}
+
+function parentOfLive({ parentRunId, status, cancelRequestedAt }: RunRecord): string | null {
+  return isSettled(status) || cancelRequestedAt !== null ? null : parentRunId;
 }
 
 function isClaimableInTime(run: RunRecord): boolean {

@@ -98,6 +98,7 @@ function newRun(
     agent: definition.name,
     lineageId: id,
     parentRunId: null,
+    parentThreadId: null,
     input: checkedInput(definition, input, limits.input),
     config: checkedConfig(definition, options.config, limits.input),
     metadata: checkMetadata(options.metadata, limits),

@@ -4,6 +4,7 @@
  */
 
 import { threadStream } from "../model/event.js";
+import { never } from "../model/run.js";
 import type { DueWork } from "../ports/storage.js";
 import type { Core } from "./core.js";
 import type { Dispatcher } from "./dispatcher.js";
@@ -61,7 +62,7 @@ export class Watchman {
    * @param at epoch ms by the storage's clock
    */
   expect(at: number): void {
-    if (!this.#open || at >= this.#dueAt) return;
+    if (!this.#open || at >= this.#dueAt || at >= never) return;
     this.#cancelDue?.();
     this.#dueAt = at;
     const delay = Math.max(0, at - this.storageNow());

@@ -47,6 +47,18 @@ export function isSettled(status: RunStatus): status is SettledStatus {
   return status !== "pending" && status !== "running";
 }
 
+/**
+ * Is its lineage over with this run? A rolled-back run that resumed another leaves the lineage where it was: the
+ * questions that it had got answers to are open again.
+ */
+export function endsLineage(run: Pick<RunRecord, "id" | "status" | "lineageId" | "rolledBack">): boolean {
+  if (!isSettled(run.status) || run.status === "interrupted") return false;
+  return !run.rolledBack || run.id === run.lineageId;
+}
+
+/** `availableAt` of a run that no time wakes: the last moment that a `Date` can show. */
+export const never = 8.64e15;
+
 /** Why a run was canceled. `by` names the run that superseded it or the parent that took it along. */
 export interface CancelReason {
   readonly kind: "user" | "superseded" | "disconnect" | "parent" | "deleted" | "rolled_back";
@@ -115,6 +127,8 @@ export interface RunRecord {
   readonly lineageId: string;
   /** The lineage of the run that started it as a child. */
   readonly parentRunId: string | null;
+  /** That run's thread: a child goes with it. */
+  readonly parentThreadId: string | null;
   readonly input: string;
   readonly config: string | null;
   readonly metadata: string;

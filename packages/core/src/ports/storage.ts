@@ -221,9 +221,21 @@ export interface DueQuery {
   readonly agents: readonly string[];
 }
 
+export interface DueRun {
+  readonly runId: string;
+  readonly threadId: string | null;
+}
+
 export interface DueWork {
   /** Runs for which `tend_run` would change something. */
-  readonly tend: readonly { readonly runId: string; readonly threadId: string | null }[];
+  readonly tend: readonly DueRun[];
+  /** Suspended runs with a child that is done or gone (`childDone`, its lineage): what the child's settle left undone. */
+  readonly wake: readonly (DueRun & { readonly childDone: string })[];
+  /**
+   * Unsettled children, not canceled yet, of a lineage that failed or was canceled or whose thread was deleted: what the
+   * parent's end left undone.
+   */
+  readonly orphans: readonly (DueRun & { readonly parentRunId: string })[];
   /** Is any run of `agents` claimable now? */
   readonly claimable: boolean;
   /**

@@ -20,7 +20,16 @@ export type AcceptOptions = Partial<Omit<NewRun, "policy">> &
   Partial<Omit<AcceptRun, "kind" | "run">> & { readonly policy?: Partial<RunPolicy> };
 
 export function acceptRun(options: AcceptOptions = {}): AcceptRun {
-  const { whenBusy = "reject", createThread = true, queueBound = 100, idempotency, claim, policy, ...given } = options;
+  const {
+    whenBusy = "reject",
+    createThread = true,
+    queueBound = 100,
+    idempotency,
+    claim,
+    child,
+    policy,
+    ...given
+  } = options;
   const id = given.id ?? freshId("run");
   return {
     kind: "accept_run",
@@ -29,6 +38,7 @@ export function acceptRun(options: AcceptOptions = {}): AcceptRun {
       agent: "worker",
       lineageId: id,
       parentRunId: null,
+      parentThreadId: null,
       input: '{"question":"why?"}',
       config: null,
       metadata: "{}",
@@ -45,6 +55,7 @@ export function acceptRun(options: AcceptOptions = {}): AcceptRun {
     queueBound,
     ...(idempotency && { idempotency }),
     ...(claim && { claim }),
+    ...(child && { child }),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { MemoryDatabase, MemoryStorage } from "../adapters/memory-storage.js";
+import { childLineage } from "../model/intents/child.js";
 import type { Intent } from "../model/intents/intent.js";
 import { needsOf } from "../model/intents/needs.js";
 import { memoId } from "../model/memo.js";
@@ -64,7 +65,9 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
     },
     memo(ref) {
       must(may.memos.has(memoId(ref)), `memo ${memoId(ref)}`);
-      return records.memo(ref);
+      const memo = records.memo(ref);
+      if (memo?.kind === "child") may.runs.add(childLineage(memo.body));
+      return memo;
     },
     questions(lineageId) {
       const isOfRun = may.questionsOfRuns.some((id) => records.run(id)?.lineageId === lineageId);

@@ -107,6 +107,7 @@ export function runRecord(given: Partial<RunRecord> = {}): RunRecord {
     status: "pending",
     lineageId: id,
     parentRunId: null,
+    parentThreadId: null,
     input: "{}",
     config: null,
     metadata: "{}",

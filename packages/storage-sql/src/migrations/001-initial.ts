@@ -82,6 +82,7 @@ function runsTable({ schema }: QueryBuilder, { keyText }: SqlDialect): Compilabl
     .addColumn("settled_at", "bigint")
     .addColumn("lineage_id", keyText, (column) => column.notNull())
     .addColumn("parent_run_id", keyText)
+    .addColumn("parent_thread_id", keyText)
     .addColumn("base_checkpoint_id", keyText)
     .addColumn("head_checkpoint_id", keyText)
     .addColumn("idempotency_key", keyText)
@@ -122,6 +123,18 @@ function runIndexes({ schema }: QueryBuilder): Compilable[] {
 
 function unsettledRunIndexes({ schema }: QueryBuilder): Compilable[] {
   return [
+    // Children whose parent may have ended without them.
+    schema
+      .createIndex("heddle_runs_children")
+      .on("heddle_runs")
+      .columns(["parent_run_id", "parent_thread_id", "created_at"])
+      .where(sql<SqlBool>`parent_run_id is not null and settled_at is null and cancel_requested_at is null`),
+    // Suspended runs that wait for children.
+    schema
+      .createIndex("heddle_runs_awaiting")
+      .on("heddle_runs")
+      .column("available_at")
+      .where(sql<SqlBool>`awaits is not null`),
     // Invariant 1: at most one active run per thread. The net; the guard is the thread's row.
     schema
       .createIndex("heddle_runs_active")

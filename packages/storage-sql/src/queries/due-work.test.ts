@@ -6,8 +6,10 @@ const pending = { claimable: 0, claimableAt: null, delayedAt: null, deadlineAt: 
 
 describe("what the rows of a poll add up to", () => {
   test("nothing", () => {
-    expect(dueWork(query, { leases: [], pending, due: [] })).toEqual({
+    expect(dueWork(query, { leases: [], pending, due: [], wakes: [], orphans: [] })).toEqual({
       tend: [],
+      wake: [],
+      orphans: [],
       claimable: false,
       nextAt: null,
       workers: [],
@@ -22,7 +24,7 @@ describe("what the rows of a poll add up to", () => {
       { runId: "b", threadId: null, at: 10 },
       { runId: "a", threadId: "t", at: 20 },
     ];
-    expect(dueWork(query, { leases: [], pending, due }).tend).toEqual([
+    expect(dueWork(query, { leases: [], pending, due, wakes: [], orphans: [] }).tend).toEqual([
       { runId: "a", threadId: "t" },
       { runId: "b", threadId: null },
     ]);
@@ -34,7 +36,7 @@ describe("what the rows of a poll add up to", () => {
       { worker: "other", nextAt: 150 },
     ];
     const waiting = { claimable: true, claimableAt: 160, delayedAt: 130, deadlineAt: null };
-    expect(dueWork(query, { leases, pending: waiting, due: [] })).toMatchObject({
+    expect(dueWork(query, { leases, pending: waiting, due: [], wakes: [], orphans: [] })).toMatchObject({
       claimable: true,
       nextAt: 130,
       workers: ["other"],

@@ -1,4 +1,6 @@
 import type { DueWork } from "@heddle/core/storage";
+import { never } from "@heddle/core/storage";
+import type { OrphanRow, WakeRow } from "./family-queries.js";
 import type { DueParams, DueRow, LeaseRow, PendingRow } from "./work-queries.js";
 
 /** What the queries of one poll found. */
@@ -7,12 +9,17 @@ export interface DueRows {
   readonly pending: PendingRow | undefined;
   /** Of all kinds; a run may be due for two reasons. */
   readonly due: readonly DueRow[];
+  readonly wakes: readonly WakeRow[];
+  readonly orphans: readonly OrphanRow[];
 }
 
-export function dueWork({ worker, now, limit }: DueParams, { leases, pending, due }: DueRows): DueWork {
+export function dueWork({ worker, now, limit }: DueParams, rows: DueRows): DueWork {
+  const { leases, pending, due, wakes, orphans } = rows;
   const times = [...leases.map((lease) => lease.nextAt), pending?.claimableAt, pending?.delayedAt, pending?.deadlineAt];
   return {
     tend: soonestFirst(due).slice(0, limit),
+    wake: wakes,
+    orphans,
     claimable: Boolean(pending?.claimable),
     nextAt: earliest(times),
     workers: leases.flatMap((lease) => (lease.worker === worker ? [] : [lease.worker])),
@@ -27,6 +34,6 @@ function soonestFirst(due: readonly DueRow[]): DueWork["tend"][number][] {
 }
 
 function earliest(times: readonly (number | null | undefined)[]): number | null {
-  const known = times.filter((time) => typeof time === "number");
+  const known = times.filter((time) => typeof time === "number").filter((time) => time < never);
   return known.length === 0 ? null : Math.min(...known);
 }

@@ -11,6 +11,7 @@ import type { QueryBuilder } from "../query-builder.js";
 import type { RunRow } from "../rows.js";
 import type { Param } from "../template.js";
 import { paramLimit, paramList, template, templatePerCount, timeOf } from "../template.js";
+import { familyQueries } from "./family-queries.js";
 
 export type ByWorker = { readonly worker: string };
 export type DueParams = DueQuery & { readonly now: number };
@@ -41,7 +42,12 @@ const pending = sql.lit("pending" as const);
 const endsAt = sql<number>`case when grace_until < lease_until then grace_until else lease_until end`;
 
 export function workQueries(db: QueryBuilder, dialect: SqlDialect) {
-  return { ...leaseQueries(db, dialect), ...pendingQueries(db, dialect), ...waitingQueries(db, dialect) };
+  return {
+    ...leaseQueries(db, dialect),
+    ...pendingQueries(db, dialect),
+    ...waitingQueries(db, dialect),
+    ...familyQueries(db, dialect),
+  };
 }
 
 function leaseQueries(db: QueryBuilder, dialect: SqlDialect) {

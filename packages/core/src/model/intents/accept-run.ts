@@ -1,17 +1,22 @@
 import { HeddleError } from "../../errors.js";
 import type { RunRecord } from "../run.js";
 import type { KeyRef, UnitOfWork } from "../unit-of-work.js";
+import { requireHeld } from "./attempt.js";
+import { knownChild, refuseDeadlock, rememberChild } from "./child.js";
 import { claim } from "./claim-runs.js";
 import type { Accepted, AcceptRun } from "./intent.js";
 import { newThread } from "./manage-thread.js";
+import { earlier } from "./tend-run.js";
 import { activate, enqueue, threadOf } from "./thread-mutex.js";
 
 export function acceptRun(uow: UnitOfWork, intent: AcceptRun): Accepted {
-  const existing = runOfKey(uow, intent);
+  const parent = intent.child && requireHeld(uow, intent.child.attempt);
+  const existing = knownChild(uow, intent) ?? runOfKey(uow, intent);
   if (existing !== undefined) return { run: existing, outcome: "existing" };
   checkThread(uow, intent);
-  const run = place(uow, intent, uow.insertRun(newRun(uow, intent)));
+  const run = place(uow, intent, uow.insertRun(newRun(uow, intent, parent)));
   rememberKey(uow, intent);
+  rememberChild(uow, intent);
   uow.tell({ type: "run", run });
   return claimAtOnce(uow, intent, run);
 }
@@ -58,6 +63,7 @@ function checkThread(uow: UnitOfWork, intent: AcceptRun): void {
   }
   const waits = delay > 0 || thread.activeRunId !== null;
   if (!waits) return;
+  refuseDeadlock(uow, intent, thread);
   if (delay === 0 && intent.whenBusy === "reject") throw threadBusy(uow, thread.id, thread.activeRunId);
   if (thread.queueLength >= intent.queueBound) {
     throw new HeddleError("QUEUE_FULL", `Thread "${threadId}" has ${thread.queueLength} runs waiting already.`, {
@@ -79,8 +85,9 @@ function threadBusy(uow: UnitOfWork, threadId: string, activeRunId: string | nul
   });
 }
 
-function newRun(uow: UnitOfWork, intent: AcceptRun): RunRecord {
+function newRun(uow: UnitOfWork, intent: AcceptRun, parent: RunRecord | undefined): RunRecord {
   const { run } = intent;
+  const deadlineAt = run.deadline === null ? null : uow.now + run.deadline;
   // Field by field: an object of thirty fields that begins as a copy of another is slow to make and slow to read.
   return {
     id: run.id,
@@ -88,7 +95,8 @@ function newRun(uow: UnitOfWork, intent: AcceptRun): RunRecord {
     agent: run.agent,
     status: "pending",
     lineageId: run.lineageId,
-    parentRunId: run.parentRunId,
+    parentRunId: parent?.lineageId ?? run.parentRunId,
+    parentThreadId: parent === undefined ? run.parentThreadId : parent.threadId,
     input: run.input,
     config: run.config,
     metadata: run.metadata,
@@ -113,7 +121,7 @@ function newRun(uow: UnitOfWork, intent: AcceptRun): RunRecord {
     leaseUntil: null,
     cancelRequestedAt: null,
     graceUntil: null,
-    deadlineAt: run.deadline === null ? null : uow.now + run.deadline,
+    deadlineAt: earlier(deadlineAt, parent?.deadlineAt ?? null),
     idempotencyKey: intent.idempotency?.key ?? null,
     baseCheckpointId: null,
     headCheckpointId: null,

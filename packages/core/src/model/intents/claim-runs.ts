@@ -23,6 +23,7 @@ export function claim(uow: UnitOfWork, run: RunRecord, claimer: Claimer): RunRec
     // A canceled run is claimed only to be ended: that may take as long as the lease.
     graceUntil: run.cancelRequestedAt === null ? null : uow.now + claimer.lease,
     startedAt: run.startedAt ?? uow.now,
+    awaits: null,
   };
   const payload = JSON.stringify({ agent: run.agent });
   const started = appendEvents(uow, claimed, [{ type: "run_started", payload }]);

@@ -1,11 +1,11 @@
 /** What the holder of a lease may write: progress, the end, or the run back. */
 
 import type { CancelReason, RunRecord } from "../run.js";
-import { nextStatus } from "../run.js";
+import { never, nextStatus } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { requireHeld } from "./attempt.js";
 import { appendEvents } from "./event-log.js";
-import type { NewMemo, Outcome, RecordProgress, ReleaseRun, SettleRun } from "./intent.js";
+import type { NewEvent, NewMemo, Outcome, RecordProgress, ReleaseRun, SettleRun } from "./intent.js";
 import { settle } from "./settle.js";
 import { leftToAttempt } from "./settle-hook.js";
 import { threadOf } from "./thread-mutex.js";
@@ -44,10 +44,23 @@ export function releaseRun(uow: UnitOfWork, intent: ReleaseRun): RunRecord {
   }
   const failures = run.failures + (intent.why === "retry" ? 1 : 0);
   const emitted = appendEvents(uow, run, events);
+  if (isSuspension(intent) && canceled === undefined) return suspend(uow, emitted, intent);
   return giveBack(uow, { ...emitted, failures }, uow.now + (canceled === undefined ? intent.delay : 0), {
     why: intent.why,
     error,
   });
+}
+
+function isSuspension({ why }: ReleaseRun): boolean {
+  return why === "sleep" || why === "child";
+}
+
+/** It goes on when its time has come or a child is done, whichever is first. */
+function suspend(uow: UnitOfWork, run: RunRecord, { why, until, awaits = [] }: ReleaseRun): RunRecord {
+  const availableAt = until ?? never;
+  const waiting = awaits.length === 0 ? null : JSON.stringify(awaits);
+  const payload = JSON.stringify({ why, until, awaits: waiting === null ? undefined : awaits });
+  return putBack(uow, { ...run, awaits: waiting, availableAt }, { type: "run_suspended", payload });
 }
 
 /** A cancel that was accepted takes effect, whatever the agent did meanwhile. */
@@ -58,12 +71,14 @@ export function requestedCancel(run: RunRecord): Outcome | undefined {
 
 /** Back to pending; the run keeps its thread. */
 export function giveBack(uow: UnitOfWork, run: RunRecord, availableAt: number, why: object): RunRecord {
+  const payload = JSON.stringify({ ...why, failures: run.failures, crashes: run.crashes, availableAt });
+  return putBack(uow, { ...run, availableAt }, { type: "run_retrying", payload });
+}
+
+function putBack(uow: UnitOfWork, run: RunRecord, event: NewEvent): RunRecord {
   const status = nextStatus(run.status, "release");
   if (status === undefined) throw new Error(`run ${run.id} cannot be released from ${run.status}`);
-  const payload = JSON.stringify({ ...why, failures: run.failures, crashes: run.crashes, availableAt });
-  const pending = appendEvents(uow, { ...run, status, worker: null, leaseUntil: null, availableAt }, [
-    { type: "run_retrying", payload },
-  ]);
+  const pending = appendEvents(uow, { ...run, status, worker: null, leaseUntil: null }, [event]);
   uow.tell({ type: "run", run: pending });
   uow.tell({ type: "claimable" });
   return pending;

@@ -49,7 +49,10 @@ export interface Claimer {
   readonly lease: number;
 }
 
-/** Accept a run. Guards in order: idempotency key, thread exists, busy policy, queue bound. */
+/**
+ * Accept a run. Guards in order: the parent's token and what it remembers of this child, idempotency key, thread exists,
+ * deadlock, busy policy, queue bound.
+ */
 export interface AcceptRun {
   readonly kind: "accept_run";
   readonly run: NewRun;
@@ -68,6 +71,15 @@ export interface AcceptRun {
    * Claim it in the same transaction, unless an older or more urgent run of `agents` is claimable.
    */
   readonly claim?: Claimer & { readonly agents: readonly string[] };
+  readonly child?: ChildStart;
+}
+
+/** An attempt starts the run as a child, once per lineage and key. The child's deadline is never later than its own. */
+export interface ChildStart {
+  readonly attempt: AttemptRef;
+  readonly key: string;
+  /** The attempt's lineage and its ancestors': a child that waits for a thread that one of them holds waits for ever. */
+  readonly family: readonly string[];
 }
 
 export type NewRun = Pick<
@@ -77,6 +89,7 @@ export type NewRun = Pick<
   | "agent"
   | "lineageId"
   | "parentRunId"
+  | "parentThreadId"
   | "input"
   | "config"
   | "metadata"
@@ -92,7 +105,7 @@ export type NewRun = Pick<
 
 export interface Accepted {
   readonly run: RunRecord;
-  /** `existing`: the idempotency key named this run already. */
+  /** `existing`: the idempotency key, or the parent's key of this child, named this run already. */
   readonly outcome: "accepted" | "existing";
   /** Present when the run was claimed in the same transaction. */
   readonly claimed?: RunRecord;
@@ -153,15 +166,22 @@ export interface SettleRun {
   readonly finalCheckpointId: string;
 }
 
-/** Give a running run back: it goes on later, keeps the mutex. Guard: the attempt's token. */
+/**
+ * Give a running run back: it goes on later, keeps the mutex. Guard: the attempt's token. `sleep` and `child` suspend it:
+ * that is neither a failure nor a crash.
+ */
 export interface ReleaseRun {
   readonly kind: "release_run";
   readonly attempt: AttemptRef;
-  readonly why: "retry" | "shutdown";
+  readonly why: "retry" | "shutdown" | "sleep" | "child";
   readonly events: readonly NewEvent[];
   readonly error?: RunError;
   /** ms from now. */
   readonly delay: number;
+  /** Of a suspended run, in place of the delay: epoch ms by the storage's clock. Absent: only a child's end wakes it. */
+  readonly until?: number;
+  /** Lineages of children: the end of one of them wakes it. */
+  readonly awaits?: readonly string[];
   /** Used when a cancel was requested meanwhile: then the run settles instead. */
   readonly finalCheckpointId: string;
 }
@@ -187,7 +207,8 @@ export interface Canceled {
 }
 
 /**
- * Apply what time has made due to a run: a lost lease, a passed deadline, a passed cancel grace, a delay that is over.
+ * Apply what time has made due to a run: a lost lease, a passed deadline, a passed cancel grace, a delay that is over;
+ * or wake it for a child that is done.
  * Changes nothing where nothing is due, so anyone may send it at any time.
  */
 export interface TendRun {
@@ -196,6 +217,8 @@ export interface TendRun {
   readonly threadId: string | null;
   /** Workers that are proved dead: their leases count as expired. */
   readonly deadWorkers: readonly string[];
+  /** A child's lineage that is over: that wakes a run that waits for it. */
+  readonly childDone?: string;
   readonly finalCheckpointId: string;
 }
 

@@ -5,7 +5,8 @@
 
 import type { MemoRef } from "../memo.js";
 import type { ClaimQuery, KeyRef } from "../unit-of-work.js";
-import type { AttemptRef, Intent, NewEvent, NewMemo } from "./intent.js";
+import { childMemo } from "./child.js";
+import type { AttemptRef, ChildStart, Intent, NewEvent, NewMemo } from "./intent.js";
 
 export interface Needs {
   /** Thread records to lock, and tombstones of those that are gone. */
@@ -19,6 +20,7 @@ export interface Needs {
   readonly unsettledOf: readonly string[];
   /** Keys, each with the run that it names. */
   readonly keys: readonly KeyRef[];
+  /** Those of kind `child` each with the run that it names. */
   readonly memos: readonly MemoRef[];
   /** Lineages of which every question is read. */
   readonly questionsOf: readonly string[];
@@ -80,9 +82,18 @@ function acceptNeeds(intent: Extract<Intent, { kind: "accept_run" }>): Needs {
   const threads = threadId === null ? [] : [threadId];
   const scope = threadId === null ? "s" : `t:${threadId}`;
   const keys = intent.idempotency === undefined ? [] : [{ scope, agent, key: intent.idempotency.key }];
-  const needs = { ...nothing, threads, activeRunsOf: threads, keys };
+  const needs = { ...nothing, ...parentNeeds(intent.child, threads), activeRunsOf: threads, keys };
   if (intent.claim === undefined) return needs;
   return { ...needs, claimable: { agents: intent.claim.agents, limit: 1 } };
+}
+
+function parentNeeds(
+  child: ChildStart | undefined,
+  threads: readonly string[],
+): Pick<Needs, "threads" | "runs" | "memos"> {
+  if (child === undefined) return { threads, runs: [], memos: [] };
+  const { runId, threadId } = child.attempt;
+  return { threads: threadId === null ? threads : [...threads, threadId], runs: [runId], memos: [childMemo(child)] };
 }
 
 function runNeeds(runId: string, threadId: string | null): Needs {

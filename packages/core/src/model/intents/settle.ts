@@ -52,6 +52,7 @@ function settledFields(uow: UnitOfWork, run: RunRecord, outcome: Outcome): Parti
   return {
     active: false,
     queuePosition: null,
+    awaits: null,
     worker: null,
     leaseUntil: null,
     settledAt: uow.now,

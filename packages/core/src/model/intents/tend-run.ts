@@ -7,6 +7,7 @@
  * | running                         | its lease is lost          | goes on later, or fails at the limit  |
  * | pending                         | its deadline has passed    | settles as failed                     |
  * | delayed, in a thread            | due                        | takes the thread, or joins its queue  |
+ * | suspended                       | a child it awaits is done  | goes on now                           |
  *
  * Where an attempt must settle the run (`settle-hook.ts`), it goes on at once instead, and that attempt ends it.
  */
@@ -90,7 +91,20 @@ function tendPending(uow: UnitOfWork, run: RunRecord, intent: TendRun): RunRecor
   if (deadlinePassed(uow, run) && leftToAttempt(run)) return isReady(uow, run) ? undefined : handOver(uow, run);
   if (deadlinePassed(uow, run)) return settle(uow, run, { outcome: deadlineExceeded(run), finalCheckpointId });
   if (isDelayed(run) && run.availableAt <= uow.now) return fallDue(uow, run);
+  if (intent.childDone !== undefined && awaitedBy(run).includes(intent.childDone)) return wake(uow, run);
   return undefined;
+}
+
+/** Lineages of children whose end the run waits for. */
+export function awaitedBy({ awaits }: Pick<RunRecord, "awaits">): readonly string[] {
+  return awaits === null ? [] : (JSON.parse(awaits) as string[]);
+}
+
+function wake(uow: UnitOfWork, run: RunRecord): RunRecord {
+  const awake = uow.putRun({ ...run, awaits: null, availableAt: Math.min(run.availableAt, uow.now) });
+  uow.tell({ type: "run", run: awake });
+  uow.tell({ type: "claimable" });
+  return awake;
 }
 
 function isReady(uow: UnitOfWork, run: RunRecord): boolean {

@@ -3,6 +3,7 @@ import { adoptCases } from "./adopt-cases.js";
 import { batchCases } from "./batch-cases.js";
 import { cancelCases } from "./cancel-cases.js";
 import { checkpointCases } from "./checkpoint-cases.js";
+import { childCases } from "./child-cases.js";
 import { claimCases } from "./claim-cases.js";
 import { concurrencyCases } from "./concurrency-cases.js";
 import type { ConformanceCase } from "./conformance-case.js";
@@ -24,6 +25,7 @@ export const storageConformance: readonly ConformanceCase[] = [
   ...settleCases,
   ...cancelCases,
   ...tendCases,
+  ...childCases,
   ...threadCases,
   ...checkpointCases,
   ...eventCases,

@@ -6,7 +6,8 @@ import { assertFields, idsOf } from "./expect.js";
 
 export const workCases = inGroup("work", {
   async "an empty storage has nothing due, ever"({ driver, clock }) {
-    assert.deepEqual(await driver.due(), { tend: [], claimable: false, nextAt: null, workers: [], now: clock.now() });
+    const nothing = { tend: [], wake: [], orphans: [], claimable: false, nextAt: null, workers: [] };
+    assert.deepEqual(await driver.due(), { ...nothing, now: clock.now() });
   },
 
   async "tells whether a run of one's agents is claimable now"({ driver }) {

@@ -17,6 +17,7 @@ export function newRun(id: string, given: Partial<IntentOf<"accept_run">["run"]>
       agent: "worker",
       lineageId: id,
       parentRunId: null,
+      parentThreadId: null,
       input: "{}",
       config: null,
       metadata: "{}",

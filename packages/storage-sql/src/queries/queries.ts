@@ -2,6 +2,7 @@ import type { SqlDialect } from "../dialect.js";
 import type { QueryBuilder } from "../query-builder.js";
 import { checkpointQueries } from "./checkpoint-queries.js";
 import { eventQueries } from "./event-queries.js";
+import { familyQueries } from "./family-queries.js";
 import { recordQueries } from "./record-queries.js";
 import { removalQueries } from "./removal-queries.js";
 import { workQueries } from "./work-queries.js";
@@ -18,5 +19,6 @@ export function createQueries(db: QueryBuilder, dialect: SqlDialect) {
     ...checkpointQueries(db),
     ...eventQueries(db),
     ...workQueries(db, dialect),
+    ...familyQueries(db, dialect),
   };
 }

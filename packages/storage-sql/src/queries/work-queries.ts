@@ -11,7 +11,6 @@ import type { QueryBuilder } from "../query-builder.js";
 import type { RunRow } from "../rows.js";
 import type { Param } from "../template.js";
 import { paramLimit, paramList, template, templatePerCount, timeOf } from "../template.js";
-import { familyQueries } from "./family-queries.js";
 
 export type ByWorker = { readonly worker: string };
 export type DueParams = DueQuery & { readonly now: number };
@@ -46,7 +45,6 @@ export function workQueries(db: QueryBuilder, dialect: SqlDialect) {
     ...leaseQueries(db, dialect),
     ...pendingQueries(db, dialect),
     ...waitingQueries(db, dialect),
-    ...familyQueries(db, dialect),
   };
 }
 

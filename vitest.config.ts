@@ -9,7 +9,10 @@ export default defineConfig({
       "scripts/**/*.test.ts",
       "examples/*/{test,src}/**/*.test.ts",
     ],
-    globalSetup: "packages/storage-postgres/test/support/global-setup.ts",
+    globalSetup: [
+      "packages/storage-postgres/test/support/global-setup.ts",
+      "packages/executor-docker/test/support/global-setup.ts",
+    ],
     // A package imported by name is its dist/: let Node load it as it does for users, not through Vite's transform.
     server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
     // Tests of one file share nothing with those of another; a test that kills processes must not hit its neighbours.

@@ -1,6 +1,7 @@
 // Everything that must hold before a change lands, within 75 minutes. A stage that fails does not keep the next from
 // running. The last line is the sum of all tests and checks: "N passed, N failed".
 import { existsSync } from "node:fs";
+import { startContainerEngine } from "./lib/container-engine.mjs";
 import { installMissingTools } from "./lib/debian-tools.mjs";
 import { readJson, root } from "./lib/paths.mjs";
 import { formatDuration } from "./lib/progress.mjs";
@@ -23,12 +24,17 @@ const STAGES = [
   { name: "node-versions", command: ["node", "scripts/node-versions.mjs"], minutes: 15 },
 ];
 
+/** Here nothing may be left out because the machine lacks it. */
+const ENVIRONMENT = { HEDDLE_TEST_SIZE: "full", HEDDLE_TEST_TOOLS: "required" };
+
 const MINUTE = 60_000;
 const deadline = Date.now() + 74 * MINUTE;
 
 await installMissingTools();
+const stopEngine = await startContainerEngine();
 const report = [];
 for (const stage of STAGES) report.push(await runStage(stage));
+await stopEngine();
 
 console.log("\nStage          passed  failed  time");
 for (const { name, passed, failed, duration } of report) {
@@ -48,7 +54,7 @@ async function runStage({ name, command: [program = "", ...args], minutes }) {
   const timeLimit = Math.max(1, Math.min(minutes * MINUTE, deadline - startedAt));
   const ok = await runCommand(program, args, {
     cwd: root,
-    env: { HEDDLE_TEST_SIZE: "full", HEDDLE_TEST_TOOLS: "required" },
+    env: ENVIRONMENT,
     timeLimit,
   }).then(
     () => true,

@@ -4,10 +4,10 @@ import { spawnSync } from "node:child_process";
 import { runCommand } from "./run-command.mjs";
 
 /** Command and Debian package. */
-const TOOLS = { pgbouncer: "pgbouncer" };
+const TOOLS = { pgbouncer: "pgbouncer", dockerd: "docker.io" };
 
 /** Directories of system programs are not in everybody's path. */
-const searchPath = `${process.env.PATH ?? ""}:/usr/sbin:/usr/local/sbin`;
+export const searchPath = `${process.env.PATH ?? ""}:/usr/sbin:/usr/local/sbin`;
 
 export function missingTools() {
   return Object.entries(TOOLS).flatMap(([command, debianPackage]) => (isThere(command) ? [] : [debianPackage]));

@@ -85,5 +85,5 @@ export type {
 } from "./model/run-view.js";
 export type { ThreadStatus } from "./model/thread.js";
 export type { Thread } from "./model/thread-view.js";
-export type { Attempt, AttemptResult, AttemptSession, Executor } from "./ports/executor.js";
+export type { Attempt, AttemptResult, AttemptSession, Executor, ExecutorHost } from "./ports/executor.js";
 export type { LifecycleEvents, LifecycleListener, LifecycleType } from "./runtime/lifecycle.js";

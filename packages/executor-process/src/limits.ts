@@ -26,8 +26,8 @@ export const tailLines = 50;
 export const longestLine = 2_000;
 
 /** @throws HeddleError INVALID_ARGUMENT */
-export function resolveLimits(given: Partial<ProgramLimits> = {}): ProgramLimits {
-  const limits = { ...defaultLimits, ...given };
+export function resolveLimits<Limits extends ProgramLimits>(defaults: Limits, given: Partial<Limits> = {}): Limits {
+  const limits = { ...defaults, ...given };
   for (const [name, value] of Object.entries(limits)) {
     if (typeof value === "number" && value > 0) continue;
     throw new HeddleError("INVALID_ARGUMENT", `"limits.${name}" must be a positive number.`, {

@@ -4,7 +4,8 @@ import type { Attempt, AttemptResult, AttemptSession, Executor } from "@heddle/c
 import { HeddleError } from "@heddle/core";
 import { converse } from "./conversation.js";
 import type { ProgramLimits } from "./limits.js";
-import { resolveLimits } from "./limits.js";
+import { defaultLimits, resolveLimits } from "./limits.js";
+import { LiveAttempts } from "./live-attempts.js";
 import { runPlainCommand } from "./plain-command.js";
 import type { SecretsSource } from "./secrets.js";
 import { readSecrets } from "./secrets.js";
@@ -49,17 +50,20 @@ const handedOn = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "Sys
 export function processExecutor(options: ProcessExecutorOptions): Executor {
   checkOptions(options);
   const { command, args = [], cwd, protocol = "heddle" } = options;
-  const limits = resolveLimits(options.limits);
+  const limits = resolveLimits(defaultLimits, options.limits);
   const talk = protocol === "json" ? runPlainCommand : converse;
+  const live = new LiveAttempts();
+  const run = async (attempt: Attempt, session: AttemptSession): Promise<AttemptResult> => {
+    attempt.signal.throwIfAborted();
+    const secrets = await readSecrets(options.secrets);
+    const program = await spawnProgram({ command, args, cwd, env: environment(options.env) });
+    return talk(program, attempt, session, { limits, secrets });
+  };
   return {
     name: "process",
     sharesMemory: false,
-    async execute(attempt: Attempt, session: AttemptSession): Promise<AttemptResult> {
-      attempt.signal.throwIfAborted();
-      const secrets = await readSecrets(options.secrets);
-      const program = await spawnProgram({ command, args, cwd, env: environment(options.env) });
-      return talk(program, attempt, session, { limits, secrets });
-    },
+    execute: (attempt, session) => live.track(attempt, run(attempt, session)),
+    close: () => live.fencedOff(),
   };
 }
 

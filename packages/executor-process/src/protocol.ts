@@ -5,6 +5,7 @@ export type { ConversationOptions } from "./conversation.js";
 export { converse } from "./conversation.js";
 export type { ProgramLimits } from "./limits.js";
 export { defaultLimits, resolveLimits } from "./limits.js";
+export { LiveAttempts } from "./live-attempts.js";
 export { runPlainCommand } from "./plain-command.js";
 export type { AgentFrame, EngineFrame, ErrorFields, PatchOperation, StartFrame } from "./protocol/frames.js";
 export { parseAgentFrame, protocolVersion } from "./protocol/frames.js";

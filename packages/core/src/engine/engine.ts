@@ -24,6 +24,7 @@ import type { Agent } from "./agent.js";
 import { checkDefinition } from "./agent.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { Dispatcher } from "./dispatcher.js";
+import { Executors } from "./executors.js";
 import type { Transaction } from "./host-transaction.js";
 import { Runs } from "./runs.js";
 import type { EngineSettings, SettingsInput } from "./settings.js";
@@ -56,6 +57,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
   readonly #core: Core;
   readonly #dispatcher: Dispatcher;
   readonly #watchman: Watchman;
+  readonly #executors: Executors;
   readonly #teller: Teller;
   #state: State = "new";
   #storageIsOpen = false;
@@ -74,6 +76,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     this.#core = this.#createCore(options);
     this.#dispatcher = new Dispatcher(this.#core);
     this.#watchman = new Watchman(this.#core, this.#dispatcher);
+    this.#executors = new Executors(this.#core);
     this.runs = new Runs(this.#core);
     this.threads = new Threads(this.#core);
     this.#teller = new Teller(this.#core, this.#dispatcher, this.#watchman);
@@ -146,6 +149,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     await storage.open({ clock });
     this.#storageIsOpen = true;
     try {
+      await this.#executors.open();
       await this.#watchman.open();
     } catch (error) {
       await this.#letGo();
@@ -168,13 +172,13 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     }
     this.#core.tracker.close(engineClosed());
     this.#core.hub.breakOff(engineClosed());
-    await this.#closeExecutors();
     await this.#letGo();
     this.#state = "closed";
   }
 
   async #letGo(): Promise<void> {
     await this.#watchman.close();
+    await this.#executors.close();
     if (!this.#storageIsOpen) return;
     this.#storageIsOpen = false;
     await this.#core.storage.close();
@@ -195,13 +199,6 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     await this.#dispatcher.drain();
     cancel();
     this.#givesUp = true;
-  }
-
-  async #closeExecutors(): Promise<void> {
-    const executors = new Set([...this.#core.agents.values()].map((agent) => agent.executor));
-    for (const executor of executors) {
-      await executor.close?.().catch((error: unknown) => this.#core.report(error, `closing executor ${executor.name}`));
-    }
   }
 
   #createCore(options: EngineOptions<Host> & { readonly executor: Executor }): Core {

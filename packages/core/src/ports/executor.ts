@@ -19,8 +19,20 @@ export interface Executor {
    * not, the engine fences the attempt off and goes on without it: then `fence` aborts.
    */
   execute(attempt: Attempt, session: AttemptSession): Promise<AttemptResult>;
-  /** Called once when the engine closes. */
-  close?(): Promise<void>;
+  /** Called when an engine that uses it starts, before its first attempt. */
+  open?(host: ExecutorHost): Promise<void>;
+  /** Called once when that engine closes, with what it was opened with. Nothing of its attempts may live on. */
+  close?(host: ExecutorHost): Promise<void>;
+}
+
+/** What an engine tells its executors of itself. */
+export interface ExecutorHost {
+  /** Names this engine's leases; another start is another worker. */
+  readonly worker: string;
+  /** Does that attempt still hold its run? `undefined` where the engine's storage does not know the run. */
+  holds(runId: string, attempt: number): Promise<boolean | undefined>;
+  /** Report a failure in the background. */
+  report(error: unknown, during: string): void;
 }
 
 /** What the agent is given. */

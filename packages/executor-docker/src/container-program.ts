@@ -1,0 +1,130 @@
+/** A container as a program to talk with: created, attached to and started; at the end removed by force. */
+
+import type { Duplex } from "node:stream";
+import { HeddleError } from "@heddle/core";
+import type { AgentProgram, ProgramExit } from "@heddle/executor-process/protocol";
+import type Docker from "dockerode";
+import type { Container, ContainerCreateOptions } from "dockerode";
+import { ask, hasStatus, messageOf, unavailable } from "./connection.js";
+import { demultiplex } from "./demultiplex.js";
+
+export interface ContainerProgram extends AgentProgram {
+  readonly container: Container;
+  /** Once it has ended by itself, or was killed. */
+  readonly isOver: boolean;
+}
+
+/** How long the outputs may stay open after the container's end, in ms. */
+const outputDelay = 500;
+
+/** @throws HeddleError COMMAND_NOT_FOUND, IMAGE_UNAVAILABLE, EXECUTOR_UNAVAILABLE; then nothing is left of it */
+export async function startContainer(docker: Docker, config: ContainerCreateOptions): Promise<ContainerProgram> {
+  const container = await create(docker, config);
+  try {
+    return await attachAndStart(container);
+  } catch (error) {
+    await remove(container).catch(() => {});
+    throw isCommandMissing(error) ? commandNotFound(config, error) : unavailable("start a container", error);
+  }
+}
+
+async function create(docker: Docker, config: ContainerCreateOptions): Promise<Container> {
+  try {
+    return await docker.createContainer(config);
+  } catch (error) {
+    if (hasStatus(error, 404)) throw imageGone(config, error);
+    throw unavailable("create a container", error);
+  }
+}
+
+async function attachAndStart(container: Container): Promise<ContainerProgram> {
+  const stream = (await container.attach({
+    stream: true,
+    hijack: true,
+    stdin: true,
+    stdout: true,
+    stderr: true,
+  })) as Duplex;
+  const { output, log } = demultiplex(stream);
+  const exit = untilExit(container);
+  // Asked for before the start: a container may be over before anybody waits for it.
+  exit.catch(() => {});
+  try {
+    await container.start();
+  } catch (error) {
+    stream.destroy();
+    throw error;
+  }
+  let isOver = false;
+  const exited = exit.finally(() => {
+    isOver = true;
+    setTimeout(() => stream.destroy(), outputDelay).unref();
+  });
+  exited.catch(() => {});
+  let removed: Promise<void> | undefined;
+  return {
+    container,
+    input: stream,
+    output,
+    log,
+    exited,
+    get isOver() {
+      return isOver;
+    },
+    terminate() {
+      container.kill({ signal: "SIGTERM" }).catch(() => {});
+    },
+    kill() {
+      removed ??= remove(container).finally(() => stream.destroy());
+      // What cannot be removed now, since the engine is gone, is found by its labels later.
+      return removed.catch(() => {});
+    },
+  };
+}
+
+async function untilExit(container: Container): Promise<ProgramExit> {
+  const { StatusCode: code } = await ask("wait for a container", container.wait({ condition: "next-exit" }));
+  return { code, signal: null, outOfMemory: await wasOutOfMemory(container) };
+}
+
+/** A container that is gone already was removed by us. */
+async function wasOutOfMemory(container: Container): Promise<boolean> {
+  try {
+    const { State } = await container.inspect();
+    return State.OOMKilled;
+  } catch {
+    return false;
+  }
+}
+
+/** By force, with its volumes. One that is gone, or going, is as good. */
+export async function remove(container: Container): Promise<void> {
+  try {
+    await container.remove({ force: true, v: true });
+  } catch (error) {
+    if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error;
+  }
+}
+
+function isCommandMissing(error: unknown): boolean {
+  if (!(error instanceof Error) || (!hasStatus(error, 400) && !hasStatus(error, 404) && !hasStatus(error, 500)))
+    return false;
+  return /executable file not found|no such file or directory|permission denied|no command specified/i.test(
+    messageOf(error),
+  );
+}
+
+function commandNotFound({ Cmd, Image }: ContainerCreateOptions, cause: unknown): HeddleError {
+  const command = Cmd?.[0] ?? "the image's command";
+  return new HeddleError("COMMAND_NOT_FOUND", `${command} cannot be run in ${Image}: ${messageOf(cause)}`, {
+    details: { command, image: Image },
+    cause,
+  });
+}
+
+function imageGone({ Image }: ContainerCreateOptions, cause: unknown): HeddleError {
+  return new HeddleError("IMAGE_UNAVAILABLE", `There is no image ${Image}: ${messageOf(cause)}`, {
+    details: { image: Image },
+    cause,
+  });
+}

@@ -14,7 +14,7 @@ export type { MemoKind, MemoRecord, MemoRef } from "./model/memo.js";
 export { memoId } from "./model/memo.js";
 export type { QuestionRecord, QuestionRef } from "./model/question.js";
 export { questionId, questionRefOf } from "./model/question.js";
-export type { RunRecord, RunStatus, SettledStatus } from "./model/run.js";
+export type { BusyStrategy, RunRecord, RunStatus, SettledStatus } from "./model/run.js";
 export { endsLineage, isSettled, never, settledStatuses, sourcesOf } from "./model/run.js";
 export type { KeyRecord, ThreadRecord, ThreadStatus, TombstoneRecord } from "./model/thread.js";
 export { threadStatus } from "./model/thread.js";

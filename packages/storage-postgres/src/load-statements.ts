@@ -40,11 +40,12 @@ const wantedKeys = `${unnest(["scope", "agent", "key"])} as w (scope, agent, key
 const wantedMemos = `${unnest(["lineage_id", "kind", "key"])} as w (lineage_id, kind, key)`;
 const sameKey = "k.scope = w.scope and k.agent = w.agent and k.key = w.key";
 
-/** $1 lineages, $2 runs. */
-function ofLineages(runs: string): string {
+/** $1 lineages, $2 runs, $3 threads. */
+function ofLineages({ runs, threads }: SchemaNames): string {
+  const active = `select active_run_id from ${threads} where id = any($3::text[])`;
   return (
-    "(q.lineage_id = any($1::text[]) or " +
-    `q.lineage_id in (select w.lineage_id from ${runs} w where w.id = any($2::text[])))`
+    "(q.lineage_id = any($1::text[]) or q.lineage_id in (" +
+    `select w.lineage_id from ${runs} w where w.id = any($2::text[]) or w.id in (${active})))`
   );
 }
 
@@ -77,6 +78,9 @@ function threadTexts({ threads, runs, checkpoints, origins }: SchemaNames) {
       `select r.* from unnest($1::text[]) as w (id) cross join lateral (` +
       `select ${selected(runColumns, "r")} from ${runs} r where r.thread_id = w.id and r.queue_position is not null ` +
       `and r.steers is null order by r.queue_position limit $2::bigint) r`,
+    waitingRuns:
+      `select ${selected(runColumns, "r")} from ${runs} r ` +
+      `where r.thread_id = any($1::text[]) and r.queue_position is not null order by r.queue_position`,
     steeredRuns:
       `select ${selected(runColumns, "r")} from ${runs} r ` +
       `where r.thread_id = any($1::text[]) and r.queue_position is not null and r.steers is not null`,
@@ -96,7 +100,8 @@ function threadTexts({ threads, runs, checkpoints, origins }: SchemaNames) {
   };
 }
 
-function rememberedTexts({ keys, runs, memos, questions, tombstones }: SchemaNames) {
+function rememberedTexts(names: SchemaNames) {
+  const { keys, runs, memos, questions, tombstones } = names;
   return {
     tombstones: `select ${selected(tombstoneColumns, "t")} from ${tombstones} t where t.thread_id = any($1::text[])`,
     memos:
@@ -107,11 +112,11 @@ function rememberedTexts({ keys, runs, memos, questions, tombstones }: SchemaNam
       `select ${selected(runColumns, "r")} from ${wantedMemos} ` +
       `join ${memos} m on m.lineage_id = w.lineage_id and m.kind = w.kind and m.key = w.key and m.kind = 'child' ` +
       `join ${runs} r on r.id = (m.body::json #>> '{}')`,
-    questions: `select ${selected(questionColumns, "q")} from ${questions} q where ${ofLineages(runs)}`,
+    questions: `select ${selected(questionColumns, "q")} from ${questions} q where ${ofLineages(names)}`,
     /** Those that asked and those that were answered: their lineage is locked by its thread, or by the run that asked. */
     runsOfQuestions:
       `select ${selected(runColumns, "r")} from ${runs} r where r.id in (` +
-      `select unnest(array[q.run_id, q.answered_run_id]) from ${questions} q where ${ofLineages(runs)})`,
+      `select unnest(array[q.run_id, q.answered_run_id]) from ${questions} q where ${ofLineages(names)})`,
     keys: `select ${selected(keyColumns, "k")} from ${wantedKeys} join ${keys} k on ${sameKey}`,
     runsOfKeys:
       `select ${selected(runColumns, "r")} from ${wantedKeys} join ${keys} k on ${sameKey} ` +

@@ -129,8 +129,8 @@ class Steps {
   }
 
   #runsOfThreads(): void {
-    const { activeRunsOf, queuesOf, queueDepth, steeredOf, unsettledOf } = this.#wants;
-    const { activeRuns, queues, steeredRuns, unsettledRuns } = this.#texts;
+    const { activeRunsOf, queuesOf, queueDepth, steeredOf, unsettledOf, waitingOf } = this.#wants;
+    const { activeRuns, queues, steeredRuns, unsettledRuns, waitingRuns } = this.#texts;
     const records = this.#records;
     this.#add(
       activeRunsOf,
@@ -141,6 +141,14 @@ class Steps {
       queuesOf,
       () => bound(queues, queuesOf, queueDepth),
       (row) => group(records.queues, this.#takeRun(row)),
+    );
+    this.#add(
+      waitingOf,
+      () => bound(waitingRuns, waitingOf),
+      (row) => {
+        const run = this.#takeRun(row);
+        group(run.steers === null ? records.queues : records.steered, run);
+      },
     );
     this.#add(
       steeredOf,
@@ -203,11 +211,11 @@ class Steps {
   }
 
   #questions(): void {
-    const { questionsOf, questionsOfRuns } = this.#wants;
-    const wanted = [...questionsOf, ...questionsOfRuns];
+    const { questionsOf, questionsOfRuns, questionsOfActive } = this.#wants;
+    const wanted = [...questionsOf, ...questionsOfRuns, ...questionsOfActive];
     this.#add(
       wanted,
-      () => bound(this.#texts.questions, questionsOf, questionsOfRuns),
+      () => bound(this.#texts.questions, questionsOf, questionsOfRuns, questionsOfActive),
       (row) => {
         const question = row as unknown as QuestionRecord;
         this.#records.questionsById.set(questionId(question), question);
@@ -215,7 +223,7 @@ class Steps {
     );
     this.#add(
       wanted,
-      () => bound(this.#texts.runsOfQuestions, questionsOf, questionsOfRuns),
+      () => bound(this.#texts.runsOfQuestions, questionsOf, questionsOfRuns, questionsOfActive),
       (row) => this.#takeRun(row),
     );
   }

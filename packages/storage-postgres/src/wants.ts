@@ -12,6 +12,7 @@ export interface Wants {
   readonly queuesOf: readonly string[];
   /** Of each queue that many: an intent takes at most one away from its head. */
   readonly queueDepth: number;
+  readonly waitingOf: readonly string[];
   readonly unsettledOf: readonly string[];
   readonly tombstonesOf: readonly string[];
   readonly checkpointsOf: readonly string[];
@@ -19,6 +20,7 @@ export interface Wants {
   readonly memos: readonly MemoRef[];
   readonly questionsOf: readonly string[];
   readonly questionsOfRuns: readonly string[];
+  readonly questionsOfActive: readonly string[];
   readonly steeredOf: readonly string[];
   readonly claims: readonly ClaimWant[];
 }
@@ -33,6 +35,7 @@ export interface ClaimWant {
 
 export function wantsOf(intents: readonly Intent[]): Wants {
   const needs = intents.map(needsOf);
+  const waitingOf = distinct(needs.flatMap((need) => need.waitingOf));
   const keys = new Map(needs.flatMap((need) => need.keys.map((key) => [keyId(key), key])));
   const memos = new Map(needs.flatMap((need) => need.memos.map((memo) => [memoId(memo), memo])));
   return {
@@ -42,8 +45,9 @@ export function wantsOf(intents: readonly Intent[]): Wants {
       intents.flatMap((intent) => (intent.kind === "extend_leases" ? [] : needsOf(intent).runs)),
     ),
     activeRunsOf: distinct(needs.flatMap((need) => need.activeRunsOf)),
-    queuesOf: distinct(needs.flatMap((need) => need.queuesOf)),
+    queuesOf: distinct(needs.flatMap((need) => need.queuesOf)).filter((id) => !waitingOf.includes(id)),
     queueDepth: mostOften(needs.flatMap((need) => need.queuesOf)) + 1,
+    waitingOf,
     unsettledOf: distinct(needs.flatMap((need) => need.unsettledOf)),
     tombstonesOf: distinct(intents.flatMap(threadsToCreate)),
     checkpointsOf: distinct(needs.flatMap((need) => need.checkpointsOf)),
@@ -51,7 +55,8 @@ export function wantsOf(intents: readonly Intent[]): Wants {
     memos: [...memos.values()],
     questionsOf: distinct(needs.flatMap((need) => need.questionsOf)),
     questionsOfRuns: distinct(needs.flatMap((need) => need.questionsOfRuns)),
-    steeredOf: distinct(needs.flatMap((need) => need.steeredOf)),
+    questionsOfActive: distinct(needs.flatMap((need) => need.questionsOfActive)),
+    steeredOf: distinct(needs.flatMap((need) => need.steeredOf)).filter((id) => !waitingOf.includes(id)),
     claims: claimsOf(intents),
   };
 }

@@ -31,6 +31,7 @@ export const threadColumns = {
   title: "title",
   metadata: "metadata",
   archived: "archived",
+  whenBusy: "when_busy",
   activeRunId: "active_run_id",
   lastOutcome: "last_outcome",
   lastAgent: "last_agent",

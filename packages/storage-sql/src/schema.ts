@@ -5,6 +5,7 @@
  */
 
 import type {
+  BusyStrategy,
   CheckpointEncoding,
   CheckpointKind,
   MemoRecord,
@@ -33,6 +34,7 @@ export interface ThreadsTable {
   title: string | null;
   metadata: string;
   archived: Flag;
+  when_busy: BusyStrategy | null;
   active_run_id: string | null;
   last_outcome: SettledStatus | null;
   last_agent: string | null;

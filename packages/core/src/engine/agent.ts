@@ -4,7 +4,8 @@ import { z } from "zod";
 import { HeddleError } from "../errors.js";
 import type { Json, JsonObject } from "../model/json.js";
 import type { Remove } from "../model/reconcile.js";
-import type { RetryPolicy } from "../model/run.js";
+import type { BusyStrategy, RetryPolicy } from "../model/run.js";
+import { busyStrategies } from "../model/run.js";
 import type { SettledRun } from "../model/run-view.js";
 import type { Executor } from "../ports/executor.js";
 import { isId } from "./check-input.js";
@@ -70,7 +71,8 @@ export interface AgentDefinition<
   readonly attemptTimeout?: number;
   /** ms from acceptance. */
   readonly deadline?: number;
-  readonly whenBusy?: "reject" | "enqueue";
+  /** What its runs do when their thread is busy. */
+  readonly whenBusy?: BusyStrategy;
   /** Of stateless runs. */
   readonly onCompletion?: "keep" | "delete";
   /**
@@ -160,7 +162,7 @@ export function checkDefinition(definition: unknown): asserts definition is Agen
   const given = (typeof definition === "object" && definition !== null ? definition : {}) as Partial<Agent>;
   checkName(given.name);
   checkParts(given as Partial<Agent> & { readonly name: string });
-  if (given.whenBusy !== undefined) requireOneOf("whenBusy", given.whenBusy, ["reject", "enqueue"]);
+  if (given.whenBusy !== undefined) requireOneOf("whenBusy", given.whenBusy, busyStrategies);
   if (given.onCompletion !== undefined) requireOneOf("onCompletion", given.onCompletion, ["keep", "delete"]);
   checkTimeLimits(given);
   if (given.executor !== undefined && typeof given.executor?.execute !== "function") {

@@ -3,6 +3,7 @@
 import { HeddleError } from "../errors.js";
 import type { Json, JsonObject } from "../model/json.js";
 import { byteLength, copyJson } from "../model/json.js";
+import type { CancelReason } from "../model/run.js";
 import { shown } from "../model/shown.js";
 import type { MetadataFilter } from "../ports/storage.js";
 import type { Limits } from "./settings.js";
@@ -45,16 +46,18 @@ export function checkReaderOptions(options: { readonly signal?: unknown; readonl
 }
 
 /** @throws HeddleError INVALID_ARGUMENT naming the field */
-export function checkCancelOptions(options: { readonly grace?: unknown; readonly note?: unknown }): {
-  readonly grace?: number;
-  readonly note?: string;
-} {
+export function checkCancelOptions(options: {
+  readonly grace?: unknown;
+  readonly note?: unknown;
+  readonly rollback?: unknown;
+}): { readonly grace?: number; readonly reason: CancelReason } {
   requireOptions("options", options);
-  const { grace, note } = options;
+  const { grace, note, rollback } = options;
   if (note !== undefined && typeof note !== "string") throw invalidArgument("note", note, "a text");
+  const kind = rollback !== undefined && checkBoolean("rollback", rollback) ? "rolled_back" : "user";
   return {
     ...(grace === undefined ? {} : { grace: requireDuration("grace", grace) }),
-    ...(note === undefined ? {} : { note: note.slice(0, longestNote) }),
+    reason: note === undefined ? { kind } : { kind, note: note.slice(0, longestNote) },
   };
 }
 

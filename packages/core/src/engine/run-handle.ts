@@ -38,6 +38,8 @@ export interface CancelOptions {
   readonly grace?: number;
   /** Kept with the run. At most 1,000 characters. */
   readonly note?: string;
+  /** Take back what the run did to its thread: the values are again those from before it. Default `false`. */
+  readonly rollback?: boolean;
 }
 
 export interface CancelResult {
@@ -107,8 +109,7 @@ export class RunHandle<Output = unknown> {
 
   /** @throws HeddleError RUN_NOT_FOUND */
   async cancel(options: CancelOptions = {}): Promise<CancelResult> {
-    const { grace, note } = checkCancelOptions(options);
-    const reason: CancelReason = note === undefined ? { kind: "user" } : { kind: "user", note };
+    const { grace, reason } = checkCancelOptions(options);
     const { outcome } = await this.#core.cancel({ id: this.id, threadId: this.threadId ?? null }, reason, grace);
     if (outcome === "late") return { outcome: "late" };
     const answer = outcome === "settled" ? "canceled" : "requested";

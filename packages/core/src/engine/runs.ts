@@ -34,6 +34,8 @@ export interface RunsFilter {
   readonly status?: RunStatus | readonly RunStatus[];
   /** Equality on top-level scalars. */
   readonly metadata?: Readonly<Record<string, string | number | boolean>>;
+  /** Default `false`: rolled-back runs are left out. `"any"`: both. */
+  readonly rolledBack?: boolean | "any";
 }
 
 export interface RunsListOptions extends RunsFilter, PageOptions<"createdAt"> {}
@@ -143,8 +145,10 @@ export class Runs {
     await (await this.get(id)).delete();
   }
 
-  async #cancelAll(runs: readonly RunRecord[], { grace, note }: CancelManyOptions): Promise<number> {
-    const reason = note === undefined ? ({ kind: "user" } as const) : ({ kind: "user", note } as const);
+  async #cancelAll(
+    runs: readonly RunRecord[],
+    { grace, reason }: ReturnType<typeof checkCancelOptions>,
+  ): Promise<number> {
     const answers = await Promise.all(
       runs.map((run) => this.#core.cancel(run, reason, grace).catch((error: unknown) => unlessGone(error))),
     );
@@ -200,6 +204,9 @@ const statuses: readonly RunStatus[] = ["pending", "running", ...settledStatuses
 function runFilter(filter: RunsFilter): RunFilter {
   const status = filter.status === undefined ? undefined : statusList(filter.status);
   const metadata = checkMetadataFilter(filter.metadata);
+  const { rolledBack = false } = filter;
+  if (typeof rolledBack !== "boolean" && rolledBack !== "any")
+    throw invalidArgument("rolledBack", rolledBack, 'true, false or "any"');
   checkText("threadId", filter.threadId ?? undefined);
   checkText("agent", filter.agent);
   return {
@@ -207,6 +214,7 @@ function runFilter(filter: RunsFilter): RunFilter {
     ...(filter.threadId === undefined ? {} : { threadId: filter.threadId }),
     ...(filter.agent === undefined ? {} : { agent: filter.agent }),
     ...(status === undefined ? {} : { status }),
+    ...(rolledBack === "any" ? {} : { rolledBack }),
     ...(metadata === undefined ? {} : { metadata }),
   };
 }

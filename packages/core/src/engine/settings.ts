@@ -1,7 +1,8 @@
 /** Every default and limit, in one place. Times are ms. */
 
 import { HeddleError } from "../errors.js";
-import type { RetryPolicy } from "../model/run.js";
+import type { BusyStrategy, RetryPolicy } from "../model/run.js";
+import { busyStrategies } from "../model/run.js";
 import { shown } from "../model/shown.js";
 
 export interface EngineSettings {
@@ -19,7 +20,7 @@ export interface EngineSettings {
   /** Runs that may wait for one thread. */
   readonly queueBound: number;
   /** What a run does when its thread is busy. */
-  readonly whenBusy: "reject" | "enqueue";
+  readonly whenBusy: BusyStrategy;
   readonly retry: RetryPolicy;
   /** One attempt may take this long. Default: no limit. */
   readonly attemptTimeout: number | undefined;
@@ -118,7 +119,7 @@ const durations = { lease: 1, heartbeat: 1, cancelGrace: 0, closeGrace: 0, poll:
 function checkSettings(settings: EngineSettings): Partial<EngineSettings> {
   requireNumber("concurrency", settings.concurrency, 1);
   requireNumber("queueBound", settings.queueBound, 0);
-  requireOneOf("whenBusy", settings.whenBusy, ["reject", "enqueue"]);
+  requireOneOf("whenBusy", settings.whenBusy, busyStrategies);
   for (const [name, value] of Object.entries(settings.limits)) requireNumber(`limits.${name}`, value, 1);
   const checked = Object.fromEntries(
     Object.entries(durations).map(([name, least]) => [

@@ -5,7 +5,8 @@ import { HeddleError } from "../errors.js";
 import type { AcceptRun, NewRun } from "../model/intents/intent.js";
 import type { Json } from "../model/json.js";
 import { canonicalJson } from "../model/json.js";
-import type { RetryPolicy, RunPolicy } from "../model/run.js";
+import type { BusyStrategy, RetryPolicy, RunPolicy } from "../model/run.js";
+import { busyStrategies } from "../model/run.js";
 import { shown } from "../model/shown.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Agent } from "./agent.js";
@@ -40,7 +41,8 @@ export interface StatelessStartOptions<Config = unknown> extends StartOptions<Co
 }
 
 export interface ThreadStartOptions<Config = unknown> extends StartOptions<Config> {
-  readonly whenBusy?: "reject" | "enqueue";
+  /** When the thread is busy. Default: the thread's `whenBusy`, else the agent's, else the engine's. */
+  readonly whenBusy?: BusyStrategy;
   /** What a run does to a thread that does not exist. Default `reject`. */
   readonly ifNotExists?: "reject" | "create";
 }
@@ -74,7 +76,9 @@ export function acceptIntent(
     kind: "accept_run",
     run,
     whenBusy:
-      oneOf("whenBusy", options.whenBusy, ["reject", "enqueue"]) ?? registered.definition.whenBusy ?? settings.whenBusy,
+      oneOf("whenBusy", options.whenBusy, busyStrategies) ?? registered.definition.whenBusy ?? settings.whenBusy,
+    threadDecides: options.whenBusy === undefined,
+    finalCheckpointId: core.random.id("chk"),
     createThread: oneOf("ifNotExists", options.ifNotExists, ["reject", "create"]) === "create",
     queueBound: settings.queueBound,
   };

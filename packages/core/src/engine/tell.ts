@@ -1,7 +1,8 @@
 /** Tells everyone concerned what a commit changed: readers, waiters, drivers, timers, lifecycle listeners. */
 
+import type { CheckpointHead } from "../model/checkpoint.js";
 import { streamOf, threadStream } from "../model/event.js";
-import type { Effect } from "../model/intents/intent.js";
+import type { CollectCheckpoints, Effect } from "../model/intents/intent.js";
 import type { RunRecord } from "../model/run.js";
 import { isSettled } from "../model/run.js";
 import { viewRun } from "../model/run-view.js";
@@ -46,6 +47,8 @@ export class Teller {
         // A stateless run's log goes with it.
         hub.end(streamOf({ id: effect.runId, threadId: null }));
         return lifecycle.emit("run_deleted", { runId: effect.runId });
+      case "steered":
+        return this.#dispatcher.observe(effect.run);
       case "claimable":
         return this.#dispatcher.wake();
       case "thread":
@@ -53,7 +56,9 @@ export class Teller {
       case "thread_deleted":
         return this.#tellThreadDeleted(effect.threadId);
       case "collect":
-        return this.#collect(effect.threadId);
+        return this.#collect({ kind: "collect_checkpoints", threadId: effect.threadId });
+      case "rolled_back":
+        return this.#collectRolledBack(effect.run, effect.checkpointId);
       default:
         return undefined;
     }
@@ -93,11 +98,31 @@ export class Teller {
     lifecycle.emit("thread_deleted", { threadId });
   }
 
-  #collect(threadId: string): void {
+  #collect(intent: CollectCheckpoints): void {
     this.#core.committer
-      .commit<"collect_checkpoints">({ kind: "collect_checkpoints", threadId })
+      .commit<"collect_checkpoints">(intent)
       .catch((error: unknown) => this.#core.report(error, "collecting checkpoints"));
   }
+
+  #collectRolledBack(run: RunRecord, newest: string): void {
+    rolledBackCheckpoints(this.#core, run, newest)
+      .then((rolledBack) =>
+        this.#collect({ kind: "collect_checkpoints", threadId: run.threadId as string, rolledBack }),
+      )
+      .catch((error: unknown) => this.#core.report(error, "looking for a rolled-back run's checkpoints"));
+  }
+}
+
+/** All that the run wrote, newest first. */
+async function rolledBackCheckpoints({ storage }: Core, run: RunRecord, newest: string): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (let next: string | null = newest; next !== null; ) {
+    const page: readonly CheckpointHead[] = await storage.checkpoints.history(next, 100);
+    const own = page.filter(({ runId }) => runId === run.id);
+    ids.push(...own.map(({ id }) => id));
+    next = own.length < page.length ? null : (page.at(-1)?.parentId ?? null);
+  }
+  return ids;
 }
 
 function lifecycleTypeOf(run: RunRecord): Extract<keyof LifecycleEvents, `run_${string}`> & keyof RunEvents {

@@ -4,12 +4,15 @@ import type { z } from "zod";
 import type { CheckpointHead } from "../model/checkpoint.js";
 import type { ThreadFrame } from "../model/event.js";
 import type { JsonObject } from "../model/json.js";
+import type { BusyStrategy, RunRecord } from "../model/run.js";
+import { busyStrategies } from "../model/run.js";
 import type { Run } from "../model/run-view.js";
 import { viewRun } from "../model/run-view.js";
 import { shown } from "../model/shown.js";
 import type { ThreadRecord } from "../model/thread.js";
 import type { Thread } from "../model/thread-view.js";
 import { viewThread } from "../model/thread-view.js";
+import { isHandedOver, isQueued } from "../model/unit-of-work.js";
 import { checkpointNotFound } from "../runtime/values-cache.js";
 import type { AgentLike } from "./agent.js";
 import {
@@ -32,6 +35,7 @@ import type { ConfigOf, InputOf } from "./runs.js";
 import { startRun } from "./runs.js";
 import { invalidArgument } from "./settings.js";
 import type { ThreadStartOptions } from "./start-run.js";
+import { oneOf } from "./start-run.js";
 
 export interface ThreadUpdate {
   /** `null` removes the title. */
@@ -40,6 +44,8 @@ export interface ThreadUpdate {
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** Archived threads are hidden from lists, yet accept runs. */
   readonly archived?: boolean;
+  /** What its runs do while it is busy, unless they say it themselves. `null`: what their agent says. */
+  readonly whenBusy?: BusyStrategy | null;
 }
 
 export interface CopyOptions {
@@ -130,7 +136,7 @@ export class ThreadHandle {
     return (await this.#core.storage.checkpoints.history(headCheckpointId, limit)).map(viewCheckpoint);
   }
 
-  /** Waiting runs in the order of their turn; delayed ones last. @throws HeddleError THREAD_NOT_FOUND */
+  /** Waiting runs: handed to the live run, queued in the order of their turn, delayed. @throws HeddleError THREAD_NOT_FOUND */
   async queue(): Promise<readonly Run[]> {
     const { queueLength } = await this.#record();
     const waiting = await this.#core.storage.runs.list({
@@ -141,10 +147,9 @@ export class ThreadHandle {
       sortBy: "createdAt",
       order: "asc",
     });
-    const place = (position: number | null): number => position ?? Number.POSITIVE_INFINITY;
     return waiting
       .filter((run) => !run.active)
-      .sort((a, b) => place(a.queuePosition) - place(b.queuePosition) || a.availableAt - b.availableAt)
+      .sort(byTurn)
       .map(viewRun);
   }
 
@@ -165,6 +170,7 @@ export class ThreadHandle {
       maxMetadata: limits.metadata,
       ...(update.title === undefined ? {} : { title: checkTitle(update.title) }),
       ...(metadata === undefined ? {} : { metadata }),
+      ...(update.whenBusy === undefined ? {} : { whenBusy: checkWhenBusy(update.whenBusy) }),
       ...(update.archived === undefined ? {} : { archived: checkBoolean("archived", update.archived) }),
     });
     return viewThread(thread);
@@ -218,6 +224,16 @@ export class ThreadHandle {
     const from = isOwn ? thread.headCheckpointId : thread.originCheckpointId;
     if (!(await isAncestor(checkpoints, checkpointId, from))) throw checkpointNotFound(checkpointId);
   }
+}
+
+function byTurn(a: RunRecord, b: RunRecord): number {
+  const group = (run: RunRecord): number => (isHandedOver(run) ? 0 : isQueued(run) ? 1 : 2);
+  const place = (run: RunRecord): number => run.queuePosition ?? run.availableAt;
+  return group(a) - group(b) || place(a) - place(b);
+}
+
+function checkWhenBusy(value: unknown): BusyStrategy | null {
+  return value === null ? null : (oneOf("whenBusy", value, busyStrategies) ?? null);
 }
 
 async function isAncestor(

@@ -2,6 +2,8 @@
 
 import type { NewCheckpoint } from "../model/intents/intent.js";
 import { reconcile } from "../model/reconcile.js";
+import type { BusyStrategy } from "../model/run.js";
+import { busyStrategies } from "../model/run.js";
 import { shown } from "../model/shown.js";
 import type { ThreadStatus } from "../model/thread.js";
 import { threadStatuses } from "../model/thread.js";
@@ -36,6 +38,8 @@ export interface ThreadOptions {
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** Initial values: any JSON object. */
   readonly values?: Readonly<Record<string, unknown>>;
+  /** What its runs do while it is busy, unless they say it themselves. Default: their agent's `whenBusy`. */
+  readonly whenBusy?: BusyStrategy;
   /** Create it in a host's transaction. */
   readonly tx?: AnyTransaction;
 }
@@ -113,6 +117,7 @@ export class Threads {
     core.requireOpen(options.tx !== undefined);
     const { limits } = core.settings;
     const values = this.#initialValues(options.values);
+    const whenBusy = oneOf("whenBusy", options.whenBusy, busyStrategies);
     const intent = {
       kind: "create_thread",
       id: id === undefined ? core.random.id("thr") : checkId("thread id", id, limits),
@@ -120,6 +125,7 @@ export class Threads {
       metadata: checkMetadata(options.metadata, limits),
       ifExists,
       ...(values === undefined ? {} : { values }),
+      ...(whenBusy === undefined ? {} : { whenBusy }),
     } as const;
     const thread = await (options.tx === undefined
       ? core.committer.commit<"create_thread">(intent)

@@ -26,12 +26,14 @@ export interface RunBase {
   readonly deadlineAt: Date | undefined;
   /** First claim. */
   readonly startedAt: Date | undefined;
+  /** The run that took it as a message, and with whose outcome it settled. */
+  readonly takenBy: string | undefined;
 }
 
 export interface PendingRun extends RunBase {
   readonly status: "pending";
-  /** `ready`: waits for a worker. `queued`: for its thread. `delayed`: for its time. */
-  readonly waiting: "ready" | "queued" | "delayed";
+  /** `ready`: waits for a worker. `queued`: for its thread. `steering`: to be taken by the live run. `delayed`: for its time. */
+  readonly waiting: "ready" | "queued" | "steering" | "delayed";
   readonly availableAt: Date;
 }
 
@@ -59,6 +61,8 @@ export interface FailedRun extends Settled {
 export interface CanceledRun extends Settled {
   readonly status: "canceled";
   readonly reason: CancelReason;
+  /** What it did to its thread was taken back. */
+  readonly rolledBack: boolean;
 }
 
 export interface InterruptedRun extends Settled {
@@ -94,7 +98,7 @@ function viewSettled(record: RunRecord, base: Settled): SettledRun {
     case "failed":
       return { ...base, status: "failed", error: storedError(record) };
     case "canceled":
-      return { ...base, status: "canceled", reason: storedReason(record) };
+      return { ...base, status: "canceled", reason: storedReason(record), rolledBack: record.rolledBack };
     default:
       return { ...base, status: "interrupted" };
   }
@@ -110,6 +114,7 @@ export function storedReason(record: RunRecord): CancelReason {
 
 function waitingFor(record: RunRecord): PendingRun["waiting"] {
   if (record.active) return "ready";
+  if (record.steers !== null) return "steering";
   return record.queuePosition === null ? "delayed" : "queued";
 }
 
@@ -132,6 +137,7 @@ function viewBase(record: RunRecord): RunBase {
     createdAt: new Date(record.createdAt),
     deadlineAt: date(record.deadlineAt),
     startedAt: date(record.startedAt),
+    takenBy: record.takenBy ?? undefined,
   };
 }
 

@@ -6,10 +6,10 @@ const matrix: Record<RunStatus, Record<RunMove, RunStatus | undefined>> = {
   pending: {
     claim: "running",
     release: undefined,
-    succeed: undefined,
+    succeed: "succeeded",
     fail: "failed",
     cancel: "canceled",
-    interrupt: undefined,
+    interrupt: "interrupted",
   },
   running: {
     claim: undefined,

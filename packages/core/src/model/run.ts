@@ -5,7 +5,8 @@
  *      ▲                  │
  *      └──── release ─────┘   retry, sleep, child wait, lost lease, graceful shutdown
  *
- * A pending run may also settle without running: `cancel`, or `fail` (deadline, crash limit, unreadable input).
+ * A pending run may also settle without running: `cancel`, or `fail` (deadline, crash limit, unreadable input); and one
+ * that was handed to the live run settles with it, whichever way that ends.
  * A run in a thread is *active* while it holds the thread's mutex: from acceptance or promotion until it settles,
  * also while it is pending again. A stateless run has nobody to wait for and is active from acceptance.
  */
@@ -16,7 +17,8 @@ export type RunMove = "claim" | "release" | "succeed" | "fail" | "cancel" | "int
 
 /** The table of legal moves: the one truth that the engine's checks and the SQL guards are both built from. */
 export const runMoves = {
-  pending: { claim: "running", fail: "failed", cancel: "canceled" },
+  // Without having run it succeeds or asks only with the live run that it was handed to.
+  pending: { claim: "running", succeed: "succeeded", fail: "failed", cancel: "canceled", interrupt: "interrupted" },
   running: {
     release: "pending",
     succeed: "succeeded",
@@ -59,6 +61,10 @@ export function endsLineage(run: Pick<RunRecord, "id" | "status" | "lineageId" |
 /** `availableAt` of a run that no time wakes: the last moment that a `Date` can show. */
 export const never = 8.64e15;
 
+/** What a run does when its thread is busy. */
+export const busyStrategies = ["reject", "enqueue", "interrupt", "rollback", "steer"] as const;
+export type BusyStrategy = (typeof busyStrategies)[number];
+
 /** Why a run was canceled. `by` names the run that superseded it or the parent that took it along. */
 export interface CancelReason {
   readonly kind: "user" | "superseded" | "disconnect" | "parent" | "deleted" | "rolled_back";
@@ -87,6 +93,8 @@ export interface RunPolicy {
   readonly onCompletion?: "keep" | "delete";
   /** How long a cancel waits for the agent's code before the run is settled without it, ms. */
   readonly cancelGrace: number;
+  /** What a delayed run does when it falls due and its thread is busy. Default: it queues. */
+  readonly whenBusy?: Exclude<BusyStrategy, "reject" | "enqueue">;
 }
 
 /** Where the stored policy is unreadable, one that ends the run: what nobody can read must not hold its thread for ever. */

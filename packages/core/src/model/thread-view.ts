@@ -2,6 +2,7 @@
 
 import type { JsonObject } from "./json.js";
 import { parseJson } from "./json.js";
+import type { BusyStrategy } from "./run.js";
 import type { ThreadRecord, ThreadStatus } from "./thread.js";
 import { threadStatus } from "./thread.js";
 
@@ -10,10 +11,12 @@ export interface Thread {
   readonly title: string | undefined;
   readonly metadata: JsonObject;
   readonly archived: boolean;
+  /** What its runs do while it is busy; `undefined`: their agent or engine says it. */
+  readonly whenBusy: BusyStrategy | undefined;
   /** Derived from the active run and the last outcome, never stored. */
   readonly status: ThreadStatus;
   readonly activeRunId: string | undefined;
-  /** Runs that wait: queued and delayed. */
+  /** Runs that wait: queued, handed to the live run, delayed. */
   readonly queueLength: number;
   /** The agent of the last run that became active. */
   readonly agent: string | undefined;
@@ -31,6 +34,7 @@ export function viewThread(record: ThreadRecord): Thread {
     title: record.title ?? undefined,
     metadata: parseJson(record.metadata, `metadata of thread ${record.id}`) as JsonObject,
     archived: record.archived,
+    whenBusy: record.whenBusy ?? undefined,
     status: threadStatus(record),
     activeRunId: record.activeRunId ?? undefined,
     queueLength: record.queueLength,

@@ -4,7 +4,7 @@
  * that run write the reference.
  */
 
-import type { SettledStatus } from "./run.js";
+import type { BusyStrategy, SettledStatus } from "./run.js";
 
 export type ThreadStatus = "idle" | "busy" | "interrupted" | "error";
 export const threadStatuses = ["idle", "busy", "interrupted", "error"] as const;
@@ -15,6 +15,8 @@ export interface ThreadRecord {
   readonly title: string | null;
   readonly metadata: string;
   readonly archived: boolean;
+  /** What its runs do while it is busy, unless they say it themselves; `null`: their agent or engine says it. */
+  readonly whenBusy: BusyStrategy | null;
   /** The run that holds the mutex. */
   readonly activeRunId: string | null;
   /** How the last run that settled while active ended; rolled-back runs left out. */
@@ -28,7 +30,7 @@ export interface ThreadRecord {
   /** The last number given out in this thread's log. */
   readonly lastSeq: number;
   readonly rollout: number;
-  /** Runs that wait: queued and delayed. */
+  /** Runs that wait: queued, handed to the live run, delayed. */
   readonly queueLength: number;
   /** The next place at the queue's tail. */
   readonly queueTail: number;

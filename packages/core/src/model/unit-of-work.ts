@@ -226,6 +226,13 @@ export class UnitOfWork {
     return this.#overlay(stored, (run) => run.threadId === threadId && isHandedOver(run)).sort(byPlace);
   }
 
+  /** All that wait for their turn or to be taken, by place. */
+  waitingRuns(threadId: string): RunRecord[] {
+    const limit = (this.thread(threadId)?.queueLength ?? 0) + this.#runs.hidden;
+    const stored = [...this.#reader.queue(threadId, limit), ...this.#reader.steeredRuns(threadId)];
+    return this.#overlay(stored, (run) => run.threadId === threadId && run.queuePosition !== null).sort(byPlace);
+  }
+
   /** By id, so that what is told of them does not depend on the storage. */
   unsettledRuns(threadId: string): RunRecord[] {
     const stored = this.#reader.unsettledRuns(threadId);

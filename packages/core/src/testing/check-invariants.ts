@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import type { CheckpointHead } from "../model/checkpoint.js";
 import { type EventRecord, isTerminalEvent, streamOf, terminalEvents, threadStream } from "../model/event.js";
-import { isSettled, type RunRecord } from "../model/run.js";
+import { type CancelReason, isSettled, type RunRecord } from "../model/run.js";
 import type { ThreadRecord } from "../model/thread.js";
 import type { Storage } from "../ports/storage.js";
 
@@ -102,18 +102,34 @@ function checkFields(run: RunRecord): void {
   is((run.startedAt !== null) === run.attempt > 0, `startedAt is ${run.startedAt} at attempt ${run.attempt}`);
   is(run.failures + run.crashes <= run.attempt, "it failed more often than it was tried");
   is(run.status !== "canceled" || run.cancelReason !== null, "has no reason");
+  const reason = run.status === "canceled" ? (JSON.parse(run.cancelReason ?? "{}") as Partial<CancelReason>) : {};
+  is(run.rolledBack === (reason.kind === "rolled_back"), `rolledBack is ${run.rolledBack}`);
+  is(reason.kind !== "superseded" || reason.by !== undefined || run.attempt === 0, "does not say what superseded it");
+  is(run.takenBy === null || (settled && run.steers !== null && run.attempt === 0), `takenBy is ${run.takenBy}`);
   is(run.status !== "pending" || run.cancelRequestedAt === null || run.settleHook, "a cancel is requested");
   is((run.graceUntil !== null) === (run.cancelRequestedAt !== null), `graceUntil is ${run.graceUntil}`);
 }
 
 /** Where the run stands: active, queued, delayed or settled. */
-function checkPlace(run: RunRecord, { threads }: StorageSnapshot): void {
+function checkPlace(run: RunRecord, { runs, threads }: StorageSnapshot): void {
   const is = (holds: boolean, what: string): void => assert.ok(holds, `run ${run.id} (${run.status}) ${what}`);
   if (isSettled(run.status)) is(!run.active && run.queuePosition === null, "is settled and has a place");
   if (run.status === "running") is(run.active, "is running and not active");
   if (run.active) is(run.queuePosition === null, "is active and queued");
+  if (run.active) is(run.steers === null, "is active and handed over");
   if (run.threadId === null) is(run.active !== isSettled(run.status), "is stateless and waits for a thread");
   else is(threads.has(run.threadId), `is of thread ${run.threadId}, which is gone`);
+  if (run.takenBy !== null) checkTaken(run, runs.get(run.takenBy));
+}
+
+/** It went with the run that took it, and ended as that did. */
+function checkTaken(run: RunRecord, taker: RunRecord | undefined): void {
+  if (taker === undefined) return;
+  const endOf = ({ status, output, error, cancelReason, threadId }: RunRecord) => {
+    return { status, output, error, cancelReason: status === "canceled" ? cancelReason : null, threadId };
+  };
+  assert.deepEqual(endOf(run), endOf(taker), `run ${run.id} was taken by ${taker.id} and ended otherwise`);
+  assert.equal(run.steers, taker.lineageId, `run ${run.id} was taken by another lineage than it was handed to`);
 }
 
 /** Exactly one terminal event, the last; none before the run is settled. */
@@ -149,6 +165,15 @@ function checkThread(thread: ThreadRecord, runs: readonly RunRecord[]): void {
     assert.ok(place > thread.queueFront && place < thread.queueTail, `thread ${thread.id}: place ${place}`);
   if (active.length === 0) assert.deepEqual(places, [], `thread ${thread.id} is idle and runs are queued`);
   const holder = runs.find((run) => run.active);
+  const handedOver = waiting.filter((run) => run.steers !== null);
+  for (const run of handedOver) {
+    assert.equal(run.steers, holder?.lineageId, `run ${run.id} is handed to a run that is not live`);
+    assert.equal(run.agent, holder?.agent, `run ${run.id} is handed to another agent's run`);
+  }
+  assert.ok(
+    (holder?.steered ?? 0) >= handedOver.length,
+    `thread ${thread.id}: its run does not know what it was handed`,
+  );
   if (holder !== undefined) assert.equal(thread.headCheckpointId, holder.headCheckpointId, `thread ${thread.id}: head`);
 }
 
@@ -179,7 +204,9 @@ async function checkHistory(storage: Storage, thread: ThreadRecord, runs: readon
 }
 
 function checkFinal(run: RunRecord, history: readonly CheckpointHead[]): void {
-  const finals = history.filter((checkpoint) => checkpoint.kind === "final" && checkpoint.runId === run.id);
+  const own = history.filter((checkpoint) => checkpoint.runId === run.id);
+  if (run.rolledBack) return assert.deepEqual(own, [], `run ${run.id} is rolled back and left checkpoints`);
+  const finals = own.filter((checkpoint) => checkpoint.kind === "final");
   // A run that waited until it settled never got a base or wrote anything.
   const wasActive = isSettled(run.status) && run.headCheckpointId !== null;
   if (run.attempt > 0 && isSettled(run.status)) assert.ok(wasActive, `run ${run.id} ran and left no checkpoint`);

@@ -22,6 +22,8 @@ export type AcceptOptions = Partial<Omit<NewRun, "policy">> &
 export function acceptRun(options: AcceptOptions = {}): AcceptRun {
   const {
     whenBusy = "reject",
+    threadDecides = false,
+    finalCheckpointId = freshId("chk"),
     createThread = true,
     queueBound = 100,
     idempotency,
@@ -51,6 +53,8 @@ export function acceptRun(options: AcceptOptions = {}): AcceptRun {
       policy: JSON.stringify({ ...testPolicy, ...policy }),
     },
     whenBusy,
+    threadDecides,
+    finalCheckpointId,
     createThread,
     queueBound,
     ...(idempotency && { idempotency }),

@@ -46,7 +46,7 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
       return records.run(id);
     },
     queue(threadId, limit) {
-      must(may.queuesOf.has(threadId), `the queue of ${threadId}`);
+      must(may.queuesOf.has(threadId) || may.waitingOf.has(threadId), `the queue of ${threadId}`);
       return reveal(records.queue(threadId, limit));
     },
     unsettledRuns(threadId) {
@@ -70,7 +70,8 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
       return memo;
     },
     questions(lineageId) {
-      const isOfRun = may.questionsOfRuns.some((id) => records.run(id)?.lineageId === lineageId);
+      const active = may.questionsOfActive.flatMap((id) => records.thread(id)?.activeRunId ?? []);
+      const isOfRun = [...may.questionsOfRuns, ...active].some((id) => records.run(id)?.lineageId === lineageId);
       must(isOfRun || may.questionsOf.has(lineageId), `the questions of ${lineageId}`);
       const questions = records.questions(lineageId);
       // They come with the runs that asked them and those that got their answers.
@@ -81,7 +82,7 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
       return questions;
     },
     steeredRuns(threadId) {
-      must(may.steeredOf.has(threadId), `the runs handed over in ${threadId}`);
+      must(may.steeredOf.has(threadId) || may.waitingOf.has(threadId), `the runs handed over in ${threadId}`);
       return reveal(records.steeredRuns(threadId));
     },
     checkpoint(id) {
@@ -110,12 +111,14 @@ function allowed(intents: readonly Intent[]) {
     runs: new Set(needs.flatMap((need) => need.runs)),
     activeRunsOf: new Set(needs.flatMap((need) => need.activeRunsOf)),
     queuesOf: new Set(needs.flatMap((need) => need.queuesOf)),
+    waitingOf: new Set(needs.flatMap((need) => need.waitingOf)),
     unsettledOf: new Set(needs.flatMap((need) => need.unsettledOf)),
     checkpointsOf: new Set(needs.flatMap((need) => need.checkpointsOf)),
     keys: new Set(needs.flatMap((need) => need.keys.map(keyId))),
     memos: new Set(needs.flatMap((need) => need.memos.map(memoId))),
     questionsOf: new Set(needs.flatMap((need) => need.questionsOf)),
     questionsOfRuns: needs.flatMap((need) => need.questionsOfRuns),
+    questionsOfActive: needs.flatMap((need) => need.questionsOfActive),
     steeredOf: new Set(needs.flatMap((need) => need.steeredOf)),
     claimable: new Set(needs.flatMap((need) => (need.claimable ? [need.claimable.agents.join()] : []))),
     checkpoints: new Set<string>(),

@@ -165,6 +165,7 @@ export function threadRecord(given: Partial<ThreadRecord> = {}): ThreadRecord {
     title: null,
     metadata: "{}",
     archived: false,
+    whenBusy: null,
     activeRunId: null,
     lastOutcome: null,
     lastAgent: null,

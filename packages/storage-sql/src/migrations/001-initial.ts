@@ -34,6 +34,7 @@ function threads({ schema }: QueryBuilder, { keyText }: SqlDialect): Compilable[
       .addColumn("id", keyText, (column) => column.primaryKey().notNull())
       .addColumn("title", "text")
       .addColumn("archived", "smallint", (column) => column.notNull())
+      .addColumn("when_busy", "text")
       .addColumn("active_run_id", keyText)
       .addColumn("last_outcome", "text")
       .addColumn("last_agent", keyText)

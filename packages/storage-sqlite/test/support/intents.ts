@@ -29,6 +29,7 @@ export function newRun(id: string, given: Partial<IntentOf<"accept_run">["run"]>
       ...given,
     },
     whenBusy: "reject",
+    finalCheckpointId: `final-${id}`,
     createThread: true,
     queueBound: 100,
   };

@@ -1,13 +1,14 @@
 import { HeddleError } from "../../errors.js";
-import type { RunRecord } from "../run.js";
+import type { BusyStrategy, RunRecord } from "../run.js";
 import type { KeyRef, UnitOfWork } from "../unit-of-work.js";
 import { requireHeld } from "./attempt.js";
 import { knownChild, refuseDeadlock, rememberChild } from "./child.js";
 import { claim } from "./claim-runs.js";
 import type { Accepted, AcceptRun } from "./intent.js";
+import { joinThread, supersedes } from "./join-thread.js";
 import { newThread } from "./manage-thread.js";
 import { earlier } from "./tend-run.js";
-import { activate, enqueue, threadOf } from "./thread-mutex.js";
+import { activate, threadOf } from "./thread-mutex.js";
 
 export function acceptRun(uow: UnitOfWork, intent: AcceptRun): Accepted {
   const parent = intent.child && requireHeld(uow, intent.child.attempt);
@@ -64,12 +65,21 @@ function checkThread(uow: UnitOfWork, intent: AcceptRun): void {
   const waits = delay > 0 || thread.activeRunId !== null;
   if (!waits) return;
   refuseDeadlock(uow, intent, thread);
-  if (delay === 0 && intent.whenBusy === "reject") throw threadBusy(uow, thread.id, thread.activeRunId);
+  const strategy = strategyOf(uow, intent);
+  if (delay === 0 && strategy === "reject") throw threadBusy(uow, thread.id, thread.activeRunId);
+  // Nobody but itself will wait for its turn.
+  if (delay === 0 && supersedes(strategy)) return;
   if (thread.queueLength >= intent.queueBound) {
     throw new HeddleError("QUEUE_FULL", `Thread "${threadId}" has ${thread.queueLength} runs waiting already.`, {
       details: { threadId, queueLength: thread.queueLength, limit: intent.queueBound },
     });
   }
+}
+
+/** The run's own, else its thread's, else that of its agent or engine. */
+function strategyOf(uow: UnitOfWork, { run, whenBusy, threadDecides }: AcceptRun): BusyStrategy {
+  if (threadDecides !== true || run.threadId === null) return whenBusy;
+  return uow.thread(run.threadId)?.whenBusy ?? whenBusy;
 }
 
 function threadBusy(uow: UnitOfWork, threadId: string, activeRunId: string | null): HeddleError {
@@ -100,7 +110,7 @@ function newRun(uow: UnitOfWork, intent: AcceptRun, parent: RunRecord | undefine
     input: run.input,
     config: run.config,
     metadata: run.metadata,
-    policy: run.policy,
+    policy: policyOf(uow, intent),
     output: null,
     error: null,
     cancelReason: null,
@@ -133,13 +143,23 @@ function newRun(uow: UnitOfWork, intent: AcceptRun, parent: RunRecord | undefine
   };
 }
 
-/** Active, queued or delayed: where the accepted run stands in its thread. */
+/** A delayed run's strategy is needed when it falls due. */
+function policyOf(uow: UnitOfWork, intent: AcceptRun): string {
+  const { delay, policy, threadId } = intent.run;
+  if (delay === 0 || threadId === null) return policy;
+  const whenBusy = strategyOf(uow, intent);
+  if (whenBusy === "reject" || whenBusy === "enqueue") return policy;
+  return JSON.stringify({ ...(JSON.parse(policy) as object), whenBusy });
+}
+
+/** Active, queued, handed over or delayed: where the accepted run stands in its thread. */
 function place(uow: UnitOfWork, intent: AcceptRun, run: RunRecord): RunRecord {
   if (run.threadId === null) return run;
   const thread = threadOf(uow, run.threadId);
   if (intent.run.delay === 0 && thread.activeRunId === null) return activate(uow, run);
   uow.putThread({ ...thread, queueLength: thread.queueLength + 1, updatedAt: uow.now });
-  return intent.run.delay > 0 ? run : enqueue(uow, run);
+  if (intent.run.delay > 0) return run;
+  return joinThread(uow, run, strategyOf(uow, intent), intent.finalCheckpointId);
 }
 
 function claimAtOnce(uow: UnitOfWork, intent: AcceptRun, run: RunRecord): Accepted {

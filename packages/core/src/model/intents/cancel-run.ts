@@ -1,5 +1,5 @@
 import { HeddleError } from "../../errors.js";
-import type { RunRecord } from "../run.js";
+import type { CancelReason, RunRecord } from "../run.js";
 import { isSettled, storedPolicy } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import type { Canceled, CancelRun, DeleteRun } from "./intent.js";
@@ -7,7 +7,13 @@ import { settle } from "./settle.js";
 import { handOver, leftToAttempt } from "./settle-hook.js";
 
 export function cancelRun(uow: UnitOfWork, intent: CancelRun): Canceled {
-  const run = requireRun(uow, intent.runId);
+  return endRun(uow, requireRun(uow, intent.runId), intent);
+}
+
+type Cancel = Pick<CancelRun, "reason" | "grace" | "finalCheckpointId">;
+
+/** Whatever the run is doing: end it now, or see to it that it ends. */
+export function endRun(uow: UnitOfWork, run: RunRecord, intent: Cancel): Canceled {
   if (isSettled(run.status)) return { run, outcome: "late" };
   if (run.status === "pending" && !leftToAttempt(run)) {
     const { reason, finalCheckpointId } = intent;
@@ -18,9 +24,12 @@ export function cancelRun(uow: UnitOfWork, intent: CancelRun): Canceled {
   return { run: run.status === "pending" ? handOver(uow, requested) : requested, outcome: "requested" };
 }
 
-/** The first request counts: a second one neither changes the reason nor prolongs the grace. */
-function requestCancel(uow: UnitOfWork, run: RunRecord, intent: CancelRun): RunRecord {
-  if (run.cancelRequestedAt !== null) return run;
+/**
+ * The first request counts: a second one neither changes the reason nor prolongs the grace. Only a rollback comes in time
+ * until the run is settled: it takes back what any other cancel leaves.
+ */
+function requestCancel(uow: UnitOfWork, run: RunRecord, intent: Cancel): RunRecord {
+  if (run.cancelRequestedAt !== null) return isWeaker(run.cancelReason, intent.reason) ? amend(uow, run, intent) : run;
   const grace = intent.grace ?? storedPolicy(run).cancelGrace;
   const requested = uow.putRun({
     ...run,
@@ -30,6 +39,17 @@ function requestCancel(uow: UnitOfWork, run: RunRecord, intent: CancelRun): RunR
   });
   uow.tell({ type: "run", run: requested });
   return requested;
+}
+
+function isWeaker(stored: string | null, reason: CancelReason): boolean {
+  if (reason.kind !== "rolled_back" || stored === null) return false;
+  return (JSON.parse(stored) as CancelReason).kind !== "rolled_back";
+}
+
+function amend(uow: UnitOfWork, run: RunRecord, { reason }: Cancel): RunRecord {
+  const amended = uow.putRun({ ...run, cancelReason: JSON.stringify(reason) });
+  uow.tell({ type: "run", run: amended });
+  return amended;
 }
 
 export function deleteRun(uow: UnitOfWork, intent: DeleteRun): undefined {

@@ -10,7 +10,7 @@ import type { CheckpointKind, CheckpointRecord } from "../checkpoint.js";
 import type { EventRecord } from "../event.js";
 import type { JsonObject } from "../json.js";
 import type { MemoRecord } from "../memo.js";
-import type { CancelReason, RunError, RunRecord } from "../run.js";
+import type { BusyStrategy, CancelReason, RunError, RunRecord } from "../run.js";
 import type { ThreadRecord } from "../thread.js";
 
 /** An event to append; the storage gives it its number. */
@@ -56,8 +56,12 @@ export interface Claimer {
 export interface AcceptRun {
   readonly kind: "accept_run";
   readonly run: NewRun;
-  /** Answer of a thread that already has an active run or a queue. */
-  readonly whenBusy: "reject" | "enqueue";
+  /** What it does when the thread is busy. */
+  readonly whenBusy: BusyStrategy;
+  /** The caller named no strategy: the thread's own counts instead, where it has one. */
+  readonly threadDecides?: boolean;
+  /** Of the run that it supersedes, should that settle at once. */
+  readonly finalCheckpointId: string;
   /** Create the thread where it does not exist. */
   readonly createThread: boolean;
   readonly queueBound: number;
@@ -164,6 +168,8 @@ export interface SettleRun {
   readonly checkpoint?: NewCheckpoint;
   /** Id of the unchanged final checkpoint, should one be needed. */
   readonly finalCheckpointId: string;
+  /** Runs that were handed to this one and that it took: they settle with it. Others go on as runs of their own. */
+  readonly taken?: readonly string[];
 }
 
 /**
@@ -188,7 +194,8 @@ export interface ReleaseRun {
 
 /**
  * Cancel: a waiting run settles at once; a running one gets its signal and a grace period. A waiting run that is active
- * and has a settle hook is handed to the next attempt instead, which ends as canceled.
+ * and has a settle hook is handed to the next attempt instead, which ends as canceled. The reason `rolled_back` also
+ * takes back what the run did to its thread.
  */
 export interface CancelRun {
   readonly kind: "cancel_run";
@@ -235,6 +242,7 @@ export interface CreateThread {
   readonly title: string | null;
   readonly metadata: string;
   readonly values?: NewCheckpoint;
+  readonly whenBusy?: BusyStrategy | null;
   readonly ifExists: "fail" | "return";
 }
 
@@ -245,6 +253,7 @@ export interface UpdateThread {
   readonly title?: string | null;
   readonly metadata?: JsonObject;
   readonly archived?: boolean;
+  readonly whenBusy?: BusyStrategy | null;
   /** Bytes of metadata allowed. */
   readonly maxMetadata: number;
 }
@@ -266,10 +275,12 @@ export interface DeleteThread {
   readonly keepTombstone: number;
 }
 
-/** Remove a deleted thread's checkpoints that no copy needs. */
+/** Remove checkpoints that no copy needs: those of a deleted thread, or those that a rolled-back run wrote. */
 export interface CollectCheckpoints {
   readonly kind: "collect_checkpoints";
   readonly threadId: string;
+  /** All checkpoints of the rolled-back run, newest first. */
+  readonly rolledBack?: readonly string[];
 }
 
 export type Intent =
@@ -316,8 +327,12 @@ export type Effect =
   | { readonly type: "event"; readonly event: EventRecord }
   | { readonly type: "run"; readonly run: RunRecord }
   | { readonly type: "run_deleted"; readonly runId: string }
+  /** A run was handed to this one, which is live. */
+  | { readonly type: "steered"; readonly run: RunRecord }
   | { readonly type: "claimable" }
   | { readonly type: "checkpoint"; readonly id: string; readonly kind: CheckpointKind }
   | { readonly type: "thread"; readonly thread: ThreadRecord; readonly change: "renamed" | "archived" | "updated" }
   | { readonly type: "thread_deleted"; readonly threadId: string; readonly runIds: readonly string[] }
-  | { readonly type: "collect"; readonly threadId: string };
+  | { readonly type: "collect"; readonly threadId: string }
+  /** `checkpointId` is the newest that the run wrote; the run's record does not name it any more. */
+  | { readonly type: "rolled_back"; readonly run: RunRecord; readonly checkpointId: string };

@@ -36,6 +36,7 @@ export function newThread(
   given: Pick<ThreadRecord, "id" | "title" | "metadata"> & {
     readonly values?: NewCheckpoint;
     readonly originCheckpointId?: string | null;
+    readonly whenBusy?: ThreadRecord["whenBusy"];
   },
 ): ThreadRecord {
   const tombstone = uow.tombstone(given.id);
@@ -47,6 +48,7 @@ export function newThread(
     title: given.title,
     metadata: given.metadata,
     archived: false,
+    whenBusy: given.whenBusy ?? null,
     activeRunId: null,
     lastOutcome: null,
     lastAgent: null,
@@ -85,6 +87,7 @@ export function updateThread(uow: UnitOfWork, intent: UpdateThread): ThreadRecor
     ...before,
     title: intent.title === undefined ? before.title : intent.title,
     archived: intent.archived ?? before.archived,
+    whenBusy: intent.whenBusy === undefined ? before.whenBusy : intent.whenBusy,
     metadata,
     updatedAt: uow.now,
   });
@@ -122,6 +125,7 @@ export function copyThread(uow: UnitOfWork, intent: CopyThread): ThreadRecord {
     id: intent.id,
     title: intent.title === undefined ? source.title : intent.title,
     metadata: intent.metadata ?? source.metadata,
+    whenBusy: source.whenBusy,
     originCheckpointId: head?.id ?? null,
   });
   if (head?.threadId != null) {
@@ -157,7 +161,8 @@ export function deleteThread(uow: UnitOfWork, intent: DeleteThread): undefined {
  * A deleted thread's checkpoints stay while a copy goes on from one of them, with all ancestors of that one.
  * The rest goes; and once nothing is left, the thread's own origin needs its ancestors no longer.
  */
-export function collectCheckpoints(uow: UnitOfWork, { threadId }: CollectCheckpoints): undefined {
+export function collectCheckpoints(uow: UnitOfWork, { threadId, rolledBack }: CollectCheckpoints): undefined {
+  if (rolledBack !== undefined) return removeRolledBack(uow, threadId, rolledBack);
   if (uow.thread(threadId) !== undefined) return;
   const needed = uow.originsFrom(threadId).map((origin) => origin.checkpointId);
   if (needed.length === 0) uow.remove({ type: "checkpoints_of", threadId });
@@ -172,6 +177,16 @@ function removeUnreachable(uow: UnitOfWork, threadId: string, needed: readonly s
   const links = new Map(uow.checkpointLinks(threadId).map((link) => [link.id, link.parentId]));
   const reachable = ancestors(links, needed);
   const ids = [...links.keys()].filter((id) => !reachable.has(id));
+  if (ids.length > 0) uow.remove({ type: "checkpoints", ids });
+}
+
+/** Each is the parent of the one before it: where one is needed, all behind it are. */
+function removeRolledBack(uow: UnitOfWork, threadId: string, newestFirst: readonly string[]): undefined {
+  const needed = new Set(uow.originsFrom(threadId).map((origin) => origin.checkpointId));
+  const head = uow.thread(threadId)?.headCheckpointId;
+  if (head != null) needed.add(head);
+  const firstNeeded = newestFirst.findIndex((id) => needed.has(id));
+  const ids = firstNeeded === -1 ? newestFirst : newestFirst.slice(0, firstNeeded);
   if (ids.length > 0) uow.remove({ type: "checkpoints", ids });
 }
 

@@ -5,6 +5,7 @@ import type { Intent } from "./intent.js";
 import { type Needs, needsOf } from "./needs.js";
 
 const run = runningRecord({ id: "run", threadId: "thr", lineageId: "line" });
+const first = runningRecord({ id: "run", threadId: "thr" });
 const stateless = runningRecord({ id: "run" });
 
 /** That the needs are complete is proved by the conformance suite on a storage that reads nothing else. */
@@ -26,7 +27,22 @@ test.each<[string, Intent, Partial<Needs>]>([
     { kind: "claim_runs", worker: "w", lease: 1, agents: ["a"], limit: 7 },
     { claimable: { agents: ["a"], limit: 7 } },
   ],
-  ["a settle", settleRun(run), { runs: ["run"], threads: ["thr"], queuesOf: ["thr"] }],
+  [
+    "an acceptance that may supersede others",
+    acceptRun({ threadId: "thr", whenBusy: "rollback" }),
+    { threads: ["thr"], activeRunsOf: ["thr"], waitingOf: ["thr"], questionsOfActive: ["thr"] },
+  ],
+  [
+    "one that leaves the strategy to its thread",
+    acceptRun({ threadId: "thr", threadDecides: true }),
+    { threads: ["thr"], activeRunsOf: ["thr"], waitingOf: ["thr"], questionsOfActive: ["thr"] },
+  ],
+  ["a settle", settleRun(first), { runs: ["run"], threads: ["thr"], queuesOf: ["thr"], steeredOf: ["thr"] }],
+  [
+    "a settle of a run that resumed another",
+    settleRun(run),
+    { runs: ["run"], threads: ["thr"], queuesOf: ["thr"], steeredOf: ["thr"], questionsOf: ["line"] },
+  ],
   ["a stateless settle", settleRun(stateless), { runs: ["run"] }],
   [
     "a release with a keyed event",
@@ -36,10 +52,33 @@ test.each<[string, Intent, Partial<Needs>]>([
         { type: "log", payload: "1" },
       ],
     }),
-    { runs: ["run"], threads: ["thr"], queuesOf: ["thr"], memos: [{ lineageId: "line", kind: "event", key: "k" }] },
+    {
+      runs: ["run"],
+      threads: ["thr"],
+      queuesOf: ["thr"],
+      steeredOf: ["thr"],
+      questionsOf: ["line"],
+      memos: [{ lineageId: "line", kind: "event", key: "k" }],
+    },
   ],
-  ["a cancel", cancelRun(run), { runs: ["run"], threads: ["thr"], queuesOf: ["thr"] }],
-  ["a tending", tendRun(run), { runs: ["run"], threads: ["thr"], queuesOf: ["thr"] }],
+  [
+    "a cancel",
+    cancelRun(run),
+    { runs: ["run"], threads: ["thr"], queuesOf: ["thr"], steeredOf: ["thr"], questionsOfRuns: ["run"] },
+  ],
+  [
+    "a tending",
+    tendRun(run),
+    {
+      runs: ["run"],
+      threads: ["thr"],
+      activeRunsOf: ["thr"],
+      queuesOf: ["thr"],
+      waitingOf: ["thr"],
+      questionsOfRuns: ["run"],
+      questionsOfActive: ["thr"],
+    },
+  ],
   ["a copy", { kind: "copy_thread", from: "a", id: "b" }, { threads: ["a", "b"], checkpointsOf: ["a", "b"] }],
   [
     "a deletion",

@@ -7,6 +7,7 @@ import type { MemoRef } from "../memo.js";
 import type { ClaimQuery, KeyRef } from "../unit-of-work.js";
 import { childMemo } from "./child.js";
 import type { AttemptRef, ChildStart, Intent, NewEvent, NewMemo } from "./intent.js";
+import { supersedes } from "./join-thread.js";
 
 export interface Needs {
   /** Thread records to lock, and tombstones of those that are gone. */
@@ -16,6 +17,8 @@ export interface Needs {
   readonly activeRunsOf: readonly string[];
   /** Threads whose next queued run may be promoted. */
   readonly queuesOf: readonly string[];
+  /** Threads of which every run is read that is queued or handed to the live run. */
+  readonly waitingOf: readonly string[];
   /** Threads of which every unsettled run is read. */
   readonly unsettledOf: readonly string[];
   /** Keys, each with the run that it names. */
@@ -26,6 +29,8 @@ export interface Needs {
   readonly questionsOf: readonly string[];
   /** Runs of whose lineages every question is read. */
   readonly questionsOfRuns: readonly string[];
+  /** Threads of whose active runs' lineages every question is read. */
+  readonly questionsOfActive: readonly string[];
   /** Threads of which every run is read that waits to be taken by the live run. */
   readonly steeredOf: readonly string[];
   /** Threads whose head checkpoint, origin and copies are read, with the links where copies exist. */
@@ -39,11 +44,13 @@ const nothing: Needs = {
   runs: [],
   activeRunsOf: [],
   queuesOf: [],
+  waitingOf: [],
   unsettledOf: [],
   keys: [],
   memos: [],
   questionsOf: [],
   questionsOfRuns: [],
+  questionsOfActive: [],
   steeredOf: [],
   checkpointsOf: [],
 };
@@ -60,9 +67,11 @@ export function needsOf(intent: Intent): Needs {
       return attemptNeeds(intent.attempt, intent.events, intent.memos);
     case "settle_run":
     case "release_run":
-      return attemptNeeds(intent.attempt, intent.events);
+      return settleNeeds(intent.attempt, intent.events);
     case "cancel_run":
+      return endNeeds(intent.runId, intent.threadId);
     case "tend_run":
+      return tendNeeds(intent.runId, intent.threadId);
     case "delete_run":
       return runNeeds(intent.runId, intent.threadId);
     case "create_thread":
@@ -82,7 +91,8 @@ function acceptNeeds(intent: Extract<Intent, { kind: "accept_run" }>): Needs {
   const threads = threadId === null ? [] : [threadId];
   const scope = threadId === null ? "s" : `t:${threadId}`;
   const keys = intent.idempotency === undefined ? [] : [{ scope, agent, key: intent.idempotency.key }];
-  const needs = { ...nothing, ...parentNeeds(intent.child, threads), activeRunsOf: threads, keys };
+  const superseded = maySupersede(intent) ? { waitingOf: threads, questionsOfActive: threads } : {};
+  const needs = { ...nothing, ...parentNeeds(intent.child, threads), activeRunsOf: threads, keys, ...superseded };
   if (intent.claim === undefined) return needs;
   return { ...needs, claimable: { agents: intent.claim.agents, limit: 1 } };
 }
@@ -94,6 +104,30 @@ function parentNeeds(
   if (child === undefined) return { threads, runs: [], memos: [] };
   const { runId, threadId } = child.attempt;
   return { threads: threadId === null ? threads : [...threads, threadId], runs: [runId], memos: [childMemo(child)] };
+}
+
+function maySupersede({ whenBusy, threadDecides }: Extract<Intent, { kind: "accept_run" }>): boolean {
+  return threadDecides === true || supersedes(whenBusy);
+}
+
+/** What the end of a run reads that was found by its id. */
+function endNeeds(runId: string, threadId: string | null): Needs {
+  const needs = runNeeds(runId, threadId);
+  return { ...needs, steeredOf: needs.threads, questionsOfRuns: [runId] };
+}
+
+/** A delayed run that falls due may supersede others. */
+function tendNeeds(runId: string, threadId: string | null): Needs {
+  const needs = endNeeds(runId, threadId);
+  const { threads } = needs;
+  return { ...needs, activeRunsOf: threads, waitingOf: threads, steeredOf: [], questionsOfActive: threads };
+}
+
+/** Questions are of lineages that were resumed: of others there is none. */
+function settleNeeds(attempt: AttemptRef, events: readonly NewEvent[]): Needs {
+  const needs = attemptNeeds(attempt, events);
+  const { runId, lineageId } = attempt;
+  return { ...needs, steeredOf: needs.threads, questionsOf: lineageId === runId ? [] : [lineageId] };
 }
 
 function runNeeds(runId: string, threadId: string | null): Needs {

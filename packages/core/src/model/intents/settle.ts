@@ -9,7 +9,9 @@ import { nextStatus, storedPolicy } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { appendEvents } from "./event-log.js";
 import type { NewCheckpoint, NewEvent, Outcome } from "./intent.js";
-import { leaveQueue, releaseMutex } from "./thread-mutex.js";
+import { isRollback, rollBack, rolledBackFrom } from "./roll-back.js";
+import { outcomeOfTaken, outcomeOfUntaken } from "./steer.js";
+import { enqueueFirst, leaveQueue, releaseMutex } from "./thread-mutex.js";
 import { unchangedCheckpoint, writeCheckpoint } from "./write-checkpoint.js";
 
 export interface Ending {
@@ -17,6 +19,8 @@ export interface Ending {
   readonly events?: readonly NewEvent[];
   readonly checkpoint?: NewCheckpoint | undefined;
   readonly finalCheckpointId: string;
+  /** Runs that were handed to it and that it took. */
+  readonly taken?: readonly string[];
 }
 
 const moveOf = { succeeded: "succeed", failed: "fail", canceled: "cancel" } as const satisfies Record<
@@ -29,14 +33,20 @@ export function settle(uow: UnitOfWork, run: RunRecord, ending: Ending): RunReco
   const status = nextStatus(run.status, moveOf[outcome.status]) as SettledStatus | undefined;
   if (status === undefined) throw new Error(`run ${run.id}: ${outcome.status} is illegal from ${run.status}`);
   const emitted = appendEvents(uow, run, ending.events ?? []);
-  const kept = run.active ? finalCheckpoint(uow, emitted, ending) : emitted;
+  const kept = keep(uow, emitted, ending);
   const settled = appendEvents(uow, { ...kept, ...settledFields(uow, kept, outcome), status }, [
-    { type: terminalEvents[status], payload: terminalPayload(outcome) },
+    { type: terminalEvents[status], payload: terminalPayload(uow, kept, outcome) },
   ]);
-  if (run.threadId !== null) leaveThread(uow, run, settled, status);
+  if (run.threadId !== null) leaveThread(uow, run, settled, ending);
   uow.tell({ type: "run", run: settled });
   removeIfEphemeral(uow, settled);
   return settled;
+}
+
+/** What the run leaves behind. */
+function keep(uow: UnitOfWork, run: RunRecord, ending: Ending): RunRecord {
+  if (isRollback(ending.outcome)) return rollBack(uow, run);
+  return run.active ? finalCheckpoint(uow, run, ending) : run;
 }
 
 function finalCheckpoint(uow: UnitOfWork, run: RunRecord, ending: Ending): RunRecord {
@@ -63,16 +73,31 @@ function settledFields(uow: UnitOfWork, run: RunRecord, outcome: Outcome): Parti
   };
 }
 
-function terminalPayload(outcome: Outcome): string {
+function terminalPayload(uow: UnitOfWork, run: RunRecord, outcome: Outcome): string {
   if (outcome.status === "succeeded") return succeededPayload(outcome.output) ?? "null";
   if (outcome.status === "failed") return JSON.stringify({ error: outcome.error });
-  return JSON.stringify({ reason: outcome.reason });
+  const { reason } = outcome;
+  return JSON.stringify(run.rolledBack ? { reason, rolledBack: rolledBackFrom(uow, run) } : { reason });
 }
 
-function leaveThread(uow: UnitOfWork, before: RunRecord, settled: RunRecord, status: SettledStatus): void {
+function leaveThread(uow: UnitOfWork, before: RunRecord, settled: RunRecord, ending: Ending): void {
   const threadId = settled.threadId as string;
-  if (before.active) releaseMutex(uow, threadId, status, settled.headCheckpointId);
-  else leaveQueue(uow, threadId);
+  if (!before.active) return leaveQueue(uow, threadId);
+  if (before.steered > 0) endSteering(uow, threadId, settled, ending);
+  releaseMutex(uow, threadId, settled);
+}
+
+/** What becomes of the runs that were handed to it. */
+function endSteering(uow: UnitOfWork, threadId: string, settled: RunRecord, ending: Ending): void {
+  const { outcome, taken = [], finalCheckpointId } = ending;
+  const own: RunRecord[] = [];
+  for (const run of uow.steeredRuns(threadId)) {
+    const isTaken = taken.includes(run.id);
+    const end = isTaken ? outcomeOfTaken(outcome) : outcomeOfUntaken(outcome);
+    if (end === undefined) own.push({ ...run, steers: null });
+    else settle(uow, isTaken ? { ...run, takenBy: settled.id } : run, { outcome: end, finalCheckpointId });
+  }
+  if (own.length > 0) enqueueFirst(uow, threadId, own);
 }
 
 function removeIfEphemeral(uow: UnitOfWork, run: RunRecord): void {

@@ -6,7 +6,7 @@
  * | running                         | its cancel's grace is over | settles as canceled                   |
  * | running                         | its lease is lost          | goes on later, or fails at the limit  |
  * | pending                         | its deadline has passed    | settles as failed                     |
- * | delayed, in a thread            | due                        | takes the thread, or joins its queue  |
+ * | delayed, in a thread            | due                        | joins it as its strategy says         |
  * | suspended                       | a child it awaits is done  | goes on now                           |
  *
  * Where an attempt must settle the run (`settle-hook.ts`), it goes on at once instead, and that attempt ends it.
@@ -17,9 +17,9 @@ import { isSettled, type RunError, type RunRecord, storedPolicy } from "../run.j
 import type { UnitOfWork } from "../unit-of-work.js";
 import { giveBack, requestedCancel } from "./drive-attempt.js";
 import type { Outcome, TendRun } from "./intent.js";
+import { joinThread } from "./join-thread.js";
 import { settle } from "./settle.js";
 import { handOver, leftToAttempt } from "./settle-hook.js";
-import { activate, enqueue, leaveQueue, threadOf } from "./thread-mutex.js";
 
 export function tendRun(uow: UnitOfWork, intent: TendRun): RunRecord | undefined {
   const run = uow.run(intent.runId);
@@ -90,7 +90,7 @@ function tendPending(uow: UnitOfWork, run: RunRecord, intent: TendRun): RunRecor
   const { finalCheckpointId } = intent;
   if (deadlinePassed(uow, run) && leftToAttempt(run)) return isReady(uow, run) ? undefined : handOver(uow, run);
   if (deadlinePassed(uow, run)) return settle(uow, run, { outcome: deadlineExceeded(run), finalCheckpointId });
-  if (isDelayed(run) && run.availableAt <= uow.now) return fallDue(uow, run);
+  if (isDelayed(run) && run.availableAt <= uow.now) return fallDue(uow, run, finalCheckpointId);
   if (intent.childDone !== undefined && awaitedBy(run).includes(intent.childDone)) return wake(uow, run);
   return undefined;
 }
@@ -116,12 +116,10 @@ export function isDelayed(run: RunRecord): boolean {
   return run.status === "pending" && !run.active && run.queuePosition === null;
 }
 
-function fallDue(uow: UnitOfWork, run: RunRecord): RunRecord {
-  const threadId = run.threadId as string;
-  if (threadOf(uow, threadId).activeRunId !== null) return enqueue(uow, run);
-  leaveQueue(uow, threadId);
-  uow.tell({ type: "claimable" });
-  return activate(uow, run);
+function fallDue(uow: UnitOfWork, run: RunRecord, finalCheckpointId: string): RunRecord {
+  const joined = joinThread(uow, run, storedPolicy(run).whenBusy ?? "enqueue", finalCheckpointId);
+  if (joined.active) uow.tell({ type: "claimable" });
+  return joined;
 }
 
 function deadlinePassed(uow: UnitOfWork, run: RunRecord): boolean {

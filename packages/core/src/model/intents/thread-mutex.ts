@@ -43,6 +43,16 @@ export function enqueue(uow: UnitOfWork, run: RunRecord): RunRecord {
   return uow.putRun({ ...run, queuePosition: thread.queueTail });
 }
 
+/** Put waiting runs ahead of all that wait for their turn, in the given order. */
+export function enqueueFirst(uow: UnitOfWork, threadId: string, runs: readonly RunRecord[]): void {
+  const thread = threadOf(uow, threadId);
+  const first = thread.queueFront - runs.length + 1;
+  runs.forEach((run, index) => {
+    uow.putRun({ ...run, queuePosition: first + index });
+  });
+  uow.putThread({ ...thread, queueFront: first - 1 });
+}
+
 /** A run that waited (queued or delayed) waits no more. */
 export function leaveQueue(uow: UnitOfWork, threadId: string): void {
   const thread = threadOf(uow, threadId);
@@ -50,18 +60,13 @@ export function leaveQueue(uow: UnitOfWork, threadId: string): void {
 }
 
 /** The active run settled: the thread is idle, or the next queued run's. */
-export function releaseMutex(
-  uow: UnitOfWork,
-  threadId: string,
-  outcome: SettledStatus,
-  headCheckpointId: string | null,
-): void {
+export function releaseMutex(uow: UnitOfWork, threadId: string, settled: RunRecord): void {
   const thread = threadOf(uow, threadId);
   uow.putThread({
     ...thread,
     activeRunId: null,
-    lastOutcome: outcome,
-    headCheckpointId,
+    lastOutcome: settled.rolledBack ? thread.lastOutcome : (settled.status as SettledStatus),
+    headCheckpointId: settled.headCheckpointId,
     updatedAt: uow.now,
   });
   promoteNext(uow, threadId);

@@ -1,6 +1,7 @@
 import { acceptCases } from "./accept-cases.js";
 import { adoptCases } from "./adopt-cases.js";
 import { batchCases } from "./batch-cases.js";
+import { busyCases } from "./busy-cases.js";
 import { cancelCases } from "./cancel-cases.js";
 import { checkpointCases } from "./checkpoint-cases.js";
 import { childCases } from "./child-cases.js";
@@ -10,7 +11,9 @@ import type { ConformanceCase } from "./conformance-case.js";
 import { eventCases } from "./event-cases.js";
 import { fenceCases } from "./fence-cases.js";
 import { listCases } from "./list-cases.js";
+import { rollbackCases } from "./rollback-cases.js";
 import { settleCases } from "./settle-cases.js";
+import { steerCases } from "./steer-cases.js";
 import { tendCases } from "./tend-cases.js";
 import { textCases } from "./text-cases.js";
 import { threadCases } from "./thread-cases.js";
@@ -24,6 +27,9 @@ export const storageConformance: readonly ConformanceCase[] = [
   ...fenceCases,
   ...settleCases,
   ...cancelCases,
+  ...busyCases,
+  ...rollbackCases,
+  ...steerCases,
   ...tendCases,
   ...childCases,
   ...threadCases,

@@ -5,48 +5,29 @@
  * wide as Heddle's; there is no secondary index, no check, no lease, nobody who listens, and no second process.
  */
 
-import { join } from "node:path";
+import { statSync } from "node:fs";
 import BetterSqlite3 from "better-sqlite3";
-import { numbered, timed } from "./heddle.js";
-import type { LongThread, System } from "./system.js";
-import { answer, atOnce, marks, markWidth, question } from "./workload.js";
+import { longThread } from "../long-thread.js";
+import { metered, meteredEach } from "../meter.js";
+import { numberedFiles } from "../numbered-files.js";
+import type { RawThread } from "../raw-rows.js";
+import { newId, rawPolicy, rawTables } from "../raw-rows.js";
+import type { Round, System } from "../system.js";
+import { answer, atOnce, burst, frame, question } from "../workload.js";
 
-/** ms */
-const leastTime = 200;
-
-const schema = `
-  create table threads (id text primary key, title text, archived int, active_run_id text, last_outcome text, last_agent text,
-    head_checkpoint_id text, last_seq int, created_at int, updated_at int, metadata text);
-  create table runs (id text primary key, thread_id text, agent text, status text, active int, priority real,
-    queue_position int, available_at int, attempt int, failures int, crashes int, worker text, lease_until int,
-    cancel_requested_at int, grace_until int, deadline_at int, first_seq int, last_seq int, created_at int, started_at int,
-    settled_at int, lineage_id text, parent_run_id text, base_checkpoint_id text, head_checkpoint_id text,
-    idempotency_key text, policy text, metadata text, cancel_reason text, error text, config text, input text, output text);
-  create table messages (thread_id text, seq int, role text, body text, primary key (thread_id, seq)) without rowid;
-  create table checkpoints (id text primary key, thread_id text, run_id text, parent_id text, kind text, attempt int,
-    encoding text, values_bytes int, created_at int, body text);
-  create table events (stream text, seq int, run_id text, attempt int, rollout int, type text, created_at int, payload text,
-    primary key (stream, seq)) without rowid;
-`;
-
-const policy = JSON.stringify({
-  retry: { maxFailures: 1, maxCrashes: 3, delay: 1_000, factor: 2, maxDelay: 60_000, jitter: "full" },
-  cancelGrace: 5_000,
-});
-
-let ids = 0;
-
-/** As long as Heddle's, and as easy to sort. */
-function newId(prefix: string): string {
-  return `${prefix}_${String(++ids).padStart(26, "0")}`;
+export interface RawSqliteOptions {
+  readonly folder: string;
+  readonly synchronous: "full" | "normal";
+  /** Changes that share a transaction: those of all runs that are at it, or one. */
+  readonly how: "grouped" | "one by one";
 }
 
-interface Thread {
-  readonly id: string;
-  head: string | null;
-  seq: number;
-  messages: number;
-}
+const schema = Object.entries(rawTables("int"))
+  .map(
+    ([name, columns]) =>
+      `create table ${name} (${columns})${columns.includes("primary key (") ? " without rowid" : ""};`,
+  )
+  .join("\n");
 
 class RawDatabase {
   readonly database: BetterSqlite3.Database;
@@ -90,7 +71,7 @@ class RawDatabase {
     this.database.transaction(work).immediate();
   }
 
-  newThread(): Thread {
+  newThread(): RawThread {
     const thread = { id: newId("thr"), head: null, seq: 0, messages: 0 };
     this.#insertThread.run(thread.id);
     return thread;
@@ -104,14 +85,14 @@ class RawDatabase {
     this.#endRun.run({ id, output: JSON.stringify({ n }), now: Date.now(), seq: 2, head: null });
   }
 
-  startTurn(thread: Thread, turn: number): string {
+  startTurn(thread: RawThread, turn: number): string {
     const id = this.#start(thread, "chat", JSON.stringify({ turn }));
     this.#event(thread, id, "run_started", '{"agent":"chat"}');
     this.#move(thread, id);
     return id;
   }
 
-  endTurn(thread: Thread, id: string, turn: number): void {
+  endTurn(thread: RawThread, id: string, turn: number): void {
     const messages = [question(turn), answer(turn)];
     const checkpoint = newId("chk");
     const now = Date.now();
@@ -125,37 +106,53 @@ class RawDatabase {
     this.#move(thread, null);
   }
 
+  addEvents(stream: string, first: number, count: number): void {
+    for (let n = first; n < first + count; n++) {
+      this.#insertEvent.run(stream, n + 1, stream, "progress", Date.now(), JSON.stringify(frame(n)));
+    }
+  }
+
+  /** Of the file, once its log was moved into it. */
   get bytes(): number {
-    const pragma = (name: string) => Number(this.database.pragma(name, { simple: true }));
-    return pragma("page_count") * pragma("page_size");
+    this.database.pragma("wal_checkpoint(truncate)");
+    return statSync(this.database.name).size;
   }
 
   close(): void {
     this.database.close();
   }
 
-  #start(thread: Thread | null, agent: string, input: string): string {
+  #start(thread: RawThread | null, agent: string, input: string): string {
     const id = newId("run");
     const { id: threadId = null, head = null, seq = 0 } = thread ?? {};
-    this.#insertRun.run({ id, threadId, agent, input, head, policy, seq: seq + 1, worker: "wrk", now: Date.now() });
+    this.#insertRun.run({
+      id,
+      threadId,
+      agent,
+      input,
+      head,
+      policy: rawPolicy,
+      seq: seq + 1,
+      worker: "wrk",
+      now: Date.now(),
+    });
     return id;
   }
 
-  #move({ id, head, seq }: Thread, run: string | null): void {
+  #move({ id, head, seq }: RawThread, run: string | null): void {
     this.#moveThread.run({ id, head, seq, run, now: Date.now() });
   }
 
-  #event(thread: Thread, runId: string, type: string, payload: string | null): void {
+  #event(thread: RawThread, runId: string, type: string, payload: string | null): void {
     this.#insertEvent.run(thread.id, ++thread.seq, runId, type, Date.now(), payload);
   }
 }
 
-export function rawSqlite(folder: string, synchronous: "full" | "normal", how: "grouped" | "one by one"): System {
-  const name = `raw SQLite ${synchronous.toUpperCase()}, ${how}`;
+export function createSystem({ folder, synchronous, how }: RawSqliteOptions): System {
   const group = how === "grouped" ? atOnce : 1;
-  const files = numbered(join(folder, name.replaceAll(/\W+/g, "-")));
+  const files = numberedFiles(folder, `raw-${synchronous}-${how}`);
 
-  async function withDatabase<Result>(work: (database: RawDatabase) => Promise<Result>): Promise<Result> {
+  async function withDatabase(work: (database: RawDatabase) => Promise<Round>): Promise<Round> {
     const database = new RawDatabase(files(), synchronous);
     try {
       return await work(database);
@@ -165,47 +162,37 @@ export function rawSqlite(folder: string, synchronous: "full" | "normal", how: "
   }
 
   return {
-    name,
-    stateless: ({ runs }) =>
-      withDatabase((database) => longEnough(() => timed(async () => runAll(database, runs, group)))),
-    single: ({ single }) =>
-      withDatabase(async (database) => {
-        const times: number[] = [];
-        for (let n = 0; n < single; n++) times.push(await timed(async () => runAll(database, 1, 1)));
-        return times;
-      }),
+    stateless: ({ runs }) => withDatabase((database) => metered(runs, async () => runAll(database, runs, group))),
+    single: ({ single }) => withDatabase((database) => meteredEach(single, async () => runAll(database, 1, 1))),
     threads: ({ threads, turnsEach }) =>
       withDatabase(async (database) => {
-        return longEnough(() => {
-          const all = Array.from({ length: threads }, () => database.newThread());
-          return timed(async () => {
-            for (let turn = 0; turn < turnsEach; turn++) {
-              for (let first = 0; first < threads; first += group)
-                takeTurns(database, all.slice(first, first + group), turn);
-            }
-          });
+        const all = Array.from({ length: threads }, () => database.newThread());
+        return metered(threads * turnsEach, async () => {
+          for (let turn = 0; turn < turnsEach; turn++) {
+            for (let first = 0; first < threads; first += group)
+              takeTurns(database, all.slice(first, first + group), turn);
+          }
         });
       }),
     longThread: (sizes) =>
-      withDatabase(async (database): Promise<LongThread> => {
+      withDatabase(async (database) => {
         const thread = database.newThread();
-        const interesting = new Set(marks(sizes).flatMap((mark) => [mark, mark - markWidth(mark)]));
-        const result = { times: [] as number[], sizes: new Map<number, number>() };
-        for (let turn = 0; turn <= sizes.longThread; turn++) {
-          if (interesting.has(turn)) result.sizes.set(turn, database.bytes);
-          if (turn === sizes.longThread) break;
-          result.times.push(await timed(async () => takeTurns(database, [thread], turn)));
-        }
-        return result;
+        return longThread(
+          sizes,
+          async (turn) => takeTurns(database, [thread], turn),
+          async () => database.bytes,
+        );
+      }),
+    events: ({ frames }) =>
+      withDatabase((database) => {
+        const run = database.startRun(0);
+        const size = how === "grouped" ? burst : 1;
+        return metered(frames, async () => {
+          for (let first = 0; first < frames; first += size)
+            database.commit(() => database.addEvents(run, first, Math.min(size, frames - first)));
+        });
       }),
   };
-}
-
-/** By hand it is done in a few ms: too short to measure. The mean of as many rounds as take a while. */
-async function longEnough(round: () => Promise<number>): Promise<number> {
-  let [rounds, total] = [0, 0];
-  for (; rounds === 0 || total < leastTime; rounds++) total += await round();
-  return total / rounds;
 }
 
 function runAll(database: RawDatabase, runs: number, group: number): void {
@@ -221,7 +208,7 @@ function runAll(database: RawDatabase, runs: number, group: number): void {
   }
 }
 
-function takeTurns(database: RawDatabase, threads: readonly Thread[], turn: number): void {
+function takeTurns(database: RawDatabase, threads: readonly RawThread[], turn: number): void {
   let started: string[] = [];
   database.commit(() => {
     started = threads.map((thread) => database.startTurn(thread, turn));

@@ -72,8 +72,10 @@ function textOfOne({ title, skipped, lines, verdicts }: Report, row: Row | undef
     ...columns.map(({ name, digits }) => numberText(figures[name], digits)),
     `${Math.round(apart * 100)} %`,
   ]);
-  const notes = lines.flatMap(({ system, note }) => (note === undefined ? [] : [`  ${system}: ${note}`]));
-  return [title, ...aligned([header, ...body]), ...verdicts.map(verdictText), ...notes].join("\n");
+  const notes = new Map<string, string[]>();
+  for (const { system, note } of lines) if (note !== undefined) notes.set(note, [...(notes.get(note) ?? []), system]);
+  const noteLines = [...notes].map(([note, of]) => `  ${of.join("; ")}: ${note}`);
+  return [title, ...aligned([header, ...body]), ...verdicts.map(verdictText), ...noteLines].join("\n");
 }
 
 function isShown(value: number | undefined): boolean {

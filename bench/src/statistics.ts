@@ -9,5 +9,6 @@ export function median(values: readonly number[]): number {
 
 /** How far the repetitions lie apart: half of the range from the first to the third quarter, as a part of the median. */
 export function spread(values: readonly number[]): number {
-  return (quantile(values, 0.75) - quantile(values, 0.25)) / 2 / median(values);
+  const apart = (quantile(values, 0.75) - quantile(values, 0.25)) / 2;
+  return apart === 0 ? 0 : apart / median(values);
 }

@@ -1,10 +1,10 @@
-/** One of several processes on one file. Arguments: the database, settings as JSON. */
+/** One of several processes on one database. Arguments: the database, settings as JSON. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AgentContext, SettingsInput } from "@heddle/core";
 import { createEngine, defineAgent, HeddleError } from "@heddle/core";
 import type { Intent, Storage } from "@heddle/core/storage";
-import { sqliteStorage } from "@heddle/storage-sqlite";
+import { storageAt } from "../support/storage-at.js";
 import { onCommand, tell } from "../support/tell.js";
 
 export type WorkerCommand =
@@ -32,6 +32,15 @@ export type WorkerTold =
       readonly sentAt: number;
       readonly at: number;
     }
+  /** A delta, or how many of them were dropped. */
+  | {
+      readonly type: "delta";
+      readonly runId: string;
+      readonly number: number;
+      readonly sentAt: number;
+      readonly at: number;
+    }
+  | { readonly type: "dropped"; readonly runId: string; readonly count: number }
   | { readonly type: "returning"; readonly runId: string; readonly at: number }
   | { readonly type: "settled"; readonly runId: string; readonly at: number }
   /** The storage refused a write of an attempt that had lost its run. */
@@ -91,6 +100,31 @@ const sender = defineAgent({
   },
 });
 
+/** Sends as many deltas as its input says, at random moments, as a model does; it begins when it may go on. */
+const streamer = defineAgent({
+  name: "streamer",
+  async run(context) {
+    holdOn();
+    sayRunning(context);
+    await allowed;
+    for (let count = 0; count < (context.input as number); count++) {
+      await sleep(20 * Math.random());
+      context.delta("token", { sentAt: now() });
+    }
+    await sleep(300);
+  },
+});
+
+/** Its first attempt never ends by itself; the next one is done at once. */
+const phoenix = defineAgent({
+  name: "phoenix",
+  async run(context) {
+    sayRunning(context);
+    if (context.attempt === 1) await new Promise(() => {});
+    return { output: process.pid };
+  },
+});
+
 let goOn = (): void => {};
 let allowed = Promise.resolve();
 
@@ -132,30 +166,26 @@ const stopped = defineAgent({
   },
 });
 
-const agents = { waiter, napper, sender, stopped };
+const agents = { waiter, napper, sender, streamer, phoenix, stopped };
 
+/** Tells of what the storage refused. */
 function watched(storage: Storage): Storage {
-  const { name, deltas, runs, threads, checkpoints, events, lineages, work } = storage;
-  return {
-    ...{ name, deltas, runs, threads, checkpoints, events, lineages, work },
-    open: (context) => storage.open(context),
-    close: () => storage.close(),
-    transaction: (body) => storage.transaction(body),
-    async commit(intents) {
-      const results = await storage.commit(intents);
-      results.forEach((result, index) => {
-        const kind = intents[index]?.kind;
-        if (kind !== undefined && !result.ok && result.error.code === "LEASE_LOST") say({ type: "refused", kind });
-      });
-      return results;
-    },
+  const commit = storage.commit.bind(storage);
+  storage.commit = async (intents) => {
+    const results = await commit(intents);
+    results.forEach((result, index) => {
+      const kind = intents[index]?.kind;
+      if (kind !== undefined && !result.ok && result.error.code === "LEASE_LOST") say({ type: "refused", kind });
+    });
+    return results;
   };
+  return storage;
 }
 
 const [path = "", settings = "{}"] = process.argv.slice(2);
 const engine = createEngine({
   ...(JSON.parse(settings) as SettingsInput),
-  storage: watched(sqliteStorage(path) as Storage),
+  storage: watched(storageAt(path)),
   agents: Object.values(agents),
 });
 await engine.start();
@@ -188,6 +218,11 @@ async function follow(runId: string): Promise<void> {
   const run = await engine.runs.get(runId);
   say({ type: "following", runId });
   for await (const frame of run.events()) {
+    if (frame.kind === "dropped") say({ type: "dropped", runId, count: frame.count });
+    if (frame.kind === "delta") {
+      const { sentAt } = frame.payload as { readonly sentAt: number };
+      say({ type: "delta", runId, number: frame.sequenceNumber, sentAt, at: now() });
+    }
     if (frame.kind !== "event") continue;
     const { sentAt = 0 } = (frame.payload ?? {}) as { readonly sentAt?: number };
     say({ type: "event", runId, event: frame.type, sentAt, at: now() });

@@ -6,6 +6,7 @@ import type { Checkpoint, ThreadHandle } from "../../engine/thread-handle.js";
 import type { Run } from "../../model/run-view.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Storage } from "../../ports/storage.js";
+import { systemClock } from "../../runtime/system-clock.js";
 import type { StorageSnapshot } from "../check-invariants.js";
 import { checkInvariants, readStorage } from "../check-invariants.js";
 import type { FinalCheckpoint, FinalLog, FinalRun, FinalState, FinalThread, SeenOutcome } from "./history.js";
@@ -14,18 +15,24 @@ import { codeOf, seenValues } from "./scripted-agent.js";
 
 export interface FinalOptions {
   readonly storage: Storage;
-  readonly clock: Clock;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   /** What was found wrong on the way. */
-  readonly faults: readonly string[];
-  readonly earlier: StorageSnapshot | undefined;
+  readonly faults?: readonly string[];
+  readonly earlier?: StorageSnapshot | undefined;
 }
 
-export async function readFinalState({ storage, clock, faults, earlier }: FinalOptions): Promise<FinalState> {
+/** Opens the storage for itself, and closes it. Nobody may write meanwhile. */
+export async function readFinalState(options: FinalOptions): Promise<FinalState> {
+  const { storage, clock = systemClock, faults = [], earlier } = options;
   const found = [...faults];
   const note = (where: string, error: unknown): void => void found.push(`${where}: ${codeOf(error)}`);
   await storage.open({ clock });
   const snapshot = await readStorage(storage).catch((error: unknown) => note("the storage", error));
-  if (snapshot === undefined) return { runs: [], threads: [], logs: [], faults: found };
+  if (snapshot === undefined) {
+    await storage.close();
+    return { runs: [], threads: [], logs: [], faults: found };
+  }
   await checkInvariants(storage, earlier).catch((error: unknown) => note("the records", error));
   const engine = createEngine({ storage, clock });
   await engine.start();
@@ -44,6 +51,7 @@ export async function readFinalState({ storage, clock, faults, earlier }: FinalO
     );
   }
   await engine.close();
+  await storage.close();
   return { runs, threads, logs: readLogs(snapshot), faults: found };
 }
 

@@ -15,19 +15,23 @@ export const callRules = {
   },
 
   *"only errors that are promised"({ calls, attempts, history }: Facts) {
+    const troubles = new Set(history.entries.flatMap((entry) => (entry.type === "fault" ? [entry.kind] : [])));
+    const isExcused = (code: string): boolean => excuses[code]?.some((kind) => troubles.has(kind)) ?? false;
     for (const call of calls) {
       if (call.answer?.type !== "refused") continue;
       const { code } = call.answer;
-      if (!expectedCodes[call.command.kind].includes(code)) yield `${shown(call)} was refused with ${code}`;
+      if (!expectedCodes[call.command.kind].includes(code) && !isExcused(code))
+        yield `${shown(call)} was refused with ${code}`;
     }
     for (const { runId, attempt, writes } of attempts) {
       for (const { token, refusedWith } of writes) {
-        if (refusedWith === undefined || expectedOfAgents.includes(refusedWith)) continue;
+        if (refusedWith === undefined || expectedOfAgents.includes(refusedWith) || isExcused(refusedWith)) continue;
         yield `attempt ${attempt} of ${runId} could not write ${token}: ${refusedWith}`;
       }
     }
     for (const entry of history.entries) {
       if (entry.type !== "trouble" || expectedInBackground.includes(entry.code)) continue;
+      if (isExcused(entry.code)) continue;
       yield `worker ${entry.worker} reports ${entry.code} during ${entry.during}: ${entry.message}`;
     }
   },
@@ -122,6 +126,13 @@ const expectedCodes: Readonly<Record<Command["kind"], readonly string[]>> = {
 
 const expectedOfAgents = ["LEASE_LOST", "ENGINE_CLOSED", "RUN_CANCELED"];
 const expectedInBackground = ["STORAGE_UNAVAILABLE", "ENGINE_CLOSED"];
+
+/** What may be answered where one of these faults befell. */
+const excuses: Readonly<Record<string, readonly string[]>> = {
+  STORAGE_FULL: ["disk_full"],
+  // Who is stopped in the middle of a transaction holds what it has locked.
+  STORAGE_BUSY: ["stop"],
+};
 
 function isStream({ command }: CallFacts): boolean {
   return command.kind === "read_run" || command.kind === "read_thread";

@@ -73,6 +73,24 @@ export const eventRules = {
     }
   },
 
+  /** Once a later attempt has begun nothing of an earlier one is taken, however it was sent. */
+  *"a fenced attempt writes nothing"({ runs, finalThreads }: Facts) {
+    for (const { id, events, attempts } of runs.values()) {
+      yield* fallsBack(`run ${id}`, events, ({ type, seq }) => `${type} #${seq}`);
+      for (const { attempt, writes } of attempts) {
+        const fencedAt = Math.min(...attempts.filter((other) => other.attempt > attempt).map(({ from }) => from));
+        const stale = writes.find(({ at, acknowledgedAt }) => at > fencedAt && acknowledgedAt !== undefined);
+        if (stale !== undefined) yield `${stale.token} of run ${id} was sent when a later attempt had begun, and taken`;
+      }
+    }
+    for (const { id, checkpoints } of finalThreads.values()) {
+      for (const runId of new Set(checkpoints.map((checkpoint) => checkpoint.runId))) {
+        const own = checkpoints.filter((checkpoint) => checkpoint.runId === runId);
+        if (runId !== null) yield* fallsBack(`thread ${id}`, own, (checkpoint) => `checkpoint ${checkpoint.id}`);
+      }
+    }
+  },
+
   *"an attempt's events keep their order"({ attempts, runs }: Facts) {
     for (const attempt of attempts) {
       const stored = runs.get(attempt.runId)?.events ?? [];
@@ -87,6 +105,20 @@ export const eventRules = {
 /** Where in its attempt's order a write stands; -1: it is of another. */
 export function placeOf({ writes }: AttemptFacts, token: string | null): number {
   return writes.findIndex((write) => write.token === token);
+}
+
+/** What is written in its order, where the attempt's number becomes smaller. */
+function* fallsBack<Written extends { readonly attempt: number }>(
+  where: string,
+  written: readonly Written[],
+  shown: (one: Written) => string,
+): Generator<string> {
+  let newest = 0;
+  for (const one of written) {
+    if (one.attempt < newest)
+      yield `${where} has ${shown(one)} of attempt ${one.attempt} behind what attempt ${newest} wrote`;
+    newest = Math.max(newest, one.attempt);
+  }
 }
 
 function* doubledEvents(run: RunFacts, sent: readonly WriteFacts[]): Generator<string> {

@@ -94,9 +94,18 @@ export function startProgram<Told extends Message, Command extends Message>(
   wrapper: readonly string[] = [],
 ): Program<Told, Command> {
   const file = fileURLToPath(new URL(`../programs/${name}.ts`, import.meta.url));
-  const [command = "", ...rest] = [...wrapper, process.execPath, "--import", tsx, file, ...args];
-  const child = spawn(command, rest, { stdio: ["ignore", "inherit", "inherit", "pipe", "ipc"] });
-  const program = new Program<Told, Command>(child);
+  const program = spawnProgram<Told, Command>(file, args, wrapper);
   onTestFinished(() => program.kill());
   return program;
+}
+
+/** Start a TypeScript file. Whoever starts it ends it. */
+export function spawnProgram<Told extends Message, Command extends Message>(
+  file: string,
+  args: readonly string[],
+  wrapper: readonly string[] = [],
+): Program<Told, Command> {
+  const [command = "", ...rest] = [...wrapper, process.execPath, "--import", tsx, file, ...args];
+  const child = spawn(command, rest, { stdio: ["ignore", "inherit", "inherit", "pipe", "ipc"] });
+  return new Program<Told, Command>(child);
 }

@@ -1,14 +1,15 @@
 /** A real process that takes part in a recorded history: its agents and clients note what they see in its file. */
 
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import type { Agent } from "../../engine/agent.js";
 import type { Engine } from "../../engine/engine.js";
 import type { Caller } from "./call.js";
 import { Client } from "./client.js";
-import type { Answer } from "./history.js";
+import type { Answer, HistoryEntry } from "./history.js";
 import { HistoryFile } from "./history-file.js";
 import { type Place, thisProcess } from "./place.js";
-import type { Recorder } from "./recorder.js";
+import type { Recorder, Untimed } from "./recorder.js";
 import { codeOf, scriptedAgent } from "./scripted-agent.js";
 import { fillSlots, slotFiller } from "./slot-filler.js";
 
@@ -17,6 +18,8 @@ export interface RecordedProcessOptions {
   readonly folder: string;
   /** Of no other process of this history, one that takes a dead one's place included. */
   readonly name: string;
+  /** Hears each entry as it is noted. */
+  readonly onEntry?: (entry: Untimed<HistoryEntry>) => void;
 }
 
 /**
@@ -24,8 +27,8 @@ export interface RecordedProcessOptions {
  * ```ts
  * const recorded = new RecordedProcess({ folder: "history", name: `worker-${process.pid}` });
  * const engine = createEngine({ storage, agents: [recorded.agent("weaver"), recorded.slotFiller(4)], concurrency: 4 });
+ * recorded.join(engine);
  * await engine.start();
- * recorded.started(engine);
  * ```
  */
 export class RecordedProcess {
@@ -37,9 +40,18 @@ export class RecordedProcess {
   readonly #open = new Set<number>();
   #attempts = 0;
 
-  constructor({ folder, name }: RecordedProcessOptions) {
-    this.recorder = new HistoryFile(join(folder, `${name}.jsonl`));
+  constructor({ folder, name, onEntry }: RecordedProcessOptions) {
+    const file = new HistoryFile(join(folder, `${name}.jsonl`));
+    this.recorder = {
+      nextCall: () => file.nextCall(),
+      note(entry) {
+        file.note(entry);
+        onEntry?.(entry);
+      },
+    };
     this.#place = thisProcess(name);
+    // One per reader, and there may be many.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   /** Agent code that has not returned. */
@@ -74,8 +86,8 @@ export class RecordedProcess {
     return slotFiller(this.#place.name, slots);
   }
 
-  /** Note that this process works from now on, and what its engine reports. */
-  started(engine: Engine): void {
+  /** Note that this process takes part from now on, and what its engine reports. Before the engine is started. */
+  join(engine: Engine): void {
     const worker = this.#place.name;
     engine.on("error", ({ error, during }) => {
       const message = error instanceof Error ? error.message : String(error);

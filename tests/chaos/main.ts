@@ -55,7 +55,12 @@ function checkAgain(folder: string): number {
  */
 function runWithOwnMounts(args: readonly string[]): number | undefined {
   if (process.env[ownMounts] === "1" || process.platform !== "linux") return undefined;
-  const unshare = ["--mount", ...(process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"])];
+  const unshare = [
+    "--mount",
+    "--fork",
+    "--kill-child",
+    ...(process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"]),
+  ];
   if (spawnSync("unshare", [...unshare, "true"]).status !== 0) return undefined;
   const self = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), ...args];
   const env = { ...process.env, [ownMounts]: "1" };

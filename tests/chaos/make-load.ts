@@ -25,11 +25,6 @@ export function* makeLoad(lane: Lane): Generator<ClientStep> {
   for (;;) yield load.next();
 }
 
-export function startsIn(step: ClientStep): number {
-  if (step.do === "start_many") return step.starts.length;
-  return step.do === "start" ? 1 : 0;
-}
-
 /** May the step be taken again by whoever does not know whether it was? */
 export function isRepeatable(step: ClientStep): boolean {
   return step.do === "start" && step.start.key !== null;

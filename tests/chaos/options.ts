@@ -6,7 +6,7 @@ export type StorageName = "sqlite" | "postgres";
 
 export interface ChaosOptions {
   readonly storage: StorageName;
-  /** Load and faults end after so many minutes, or when so many runs were started. */
+  /** Load and faults end after so many minutes, or when so many runs were accepted. */
   readonly minutes: number;
   readonly runs: number;
   readonly threads: number;
@@ -39,7 +39,7 @@ export const usage = `npm run chaos -- [options]
 
   --storage S         sqlite or postgres (default sqlite)
   --minutes M         load and faults end after M minutes (default 10) …
-  --runs N            … or when N runs were started (default 2000; 0: no bound)
+  --runs N            … or when N runs were accepted (default 2000; 0: no bound)
   --threads N         on so many threads (default 50)
   --workers N         worker processes (default 8 on postgres, 4 on sqlite)
   --clients N         client processes (default 2)

@@ -18,7 +18,8 @@ export function report({ history, violations, troubles, times, without }: ChaosR
     ...(without === undefined ? [] : [["left out", without] as const]),
     ["processes that were started", workers.started ?? 0],
     ["calls of clients", sum(Object.values(calls))],
-    ["… answered, refused as promised", callsThat(calls, (how) => how !== "lost" && how !== "STORAGE_UNAVAILABLE")],
+    ["… carried out", callsThat(calls, (how) => how === "ok")],
+    ...refusals(calls),
     ["… storage away: carried out or not", callsThat(calls, (how) => how === "STORAGE_UNAVAILABLE")],
     ["… lost with the client's process", callsThat(calls, (how) => how === "lost")],
   ]);
@@ -81,6 +82,14 @@ export function printVerdict({ entries, final }: History, violations: ChaosResul
     const [first] = violations.filter((violation) => violation.rule === rule);
     process.stdout.write(`    ${rule} (${count}): ${first?.message.slice(0, 600)}\n`);
   }
+}
+
+/** By the code that the caller got. */
+function refusals(calls: Readonly<Record<string, number>>): Rows {
+  const codes = new Set(Object.keys(calls).map((name) => name.split(": ")[1] ?? ""));
+  const others = ["ok", "lost", "STORAGE_UNAVAILABLE"];
+  const refused = [...codes].filter((code) => !others.includes(code)).sort();
+  return refused.map((code) => [`… refused: ${code}`, callsThat(calls, (how) => how === code)] as const);
 }
 
 function callsThat(calls: Readonly<Record<string, number>>, fits: (how: string) => boolean): number {

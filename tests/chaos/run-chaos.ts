@@ -199,13 +199,16 @@ class Chaos {
   }
 
   async #load(): Promise<void> {
-    const until = performance.now() + this.#options.minutes * 60_000;
     await this.#whenUp();
     const over = new AbortController();
-    const troubles = this.#allTroubles().map((trouble) => this.#make(trouble, over.signal));
-    while (!this.#isFinished && performance.now() < until) await sleep(50);
+    const troubles = this.#allTroubles();
+    const made = troubles.map((trouble) => this.#make(trouble, over.signal));
+    const until = performance.now() + this.#options.minutes * 60_000;
+    while (this.view().accepted < this.#options.runs && performance.now() < until) await sleep(50);
+    // A short one, too, has seen everything.
+    await this.#within(60_000, "each trouble befell", () => troubles.every(({ kind }) => this.#troubles.has(kind)));
     over.abort();
-    await Promise.all(troubles);
+    await Promise.all(made);
     await this.#whenUp();
     for (const client of this.#clients) client.send({ type: "finish" });
     this.#recorder.note({ type: "faults_over" });
@@ -251,11 +254,11 @@ class Chaos {
     ];
   }
 
-  /** Over and over, in about the given rhythm. */
+  /** Over and over, in the given rhythm. */
   async #make({ kind, every, act }: Trouble, over: AbortSignal): Promise<void> {
     let took = 0;
     while (!over.aborted) {
-      const pause = Math.max(every * (0.75 + Math.random() / 2) - took, 100);
+      const pause = Math.max(every - took, 100);
       await sleep(pause, undefined, { signal: over }).catch(() => {});
       if (over.aborted) return;
       const from = performance.now();

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createEngine } from "@heddle/core";
 import { RecordedProcess } from "@heddle/core/testing";
 import { onCommand, tell } from "../../proofs/support/tell.js";
-import { agentNames, isRepeatable, makeLoad, startsIn } from "../make-load.js";
+import { agentNames, isRepeatable, makeLoad } from "../make-load.js";
 import { lanesPerClient, openCallsPerClient } from "../options.js";
 import { openStorage, readArguments, startAtLast } from "./set-up.js";
 
@@ -20,15 +20,17 @@ export type ClientTold =
   | { readonly type: "finished" };
 
 const { setting, name, rest } = readArguments();
-const counts = { accepted: 0, settled: 0 };
+const waits = new Map<number, string>();
+const settled = new Set<string>();
 const recorded = new RecordedProcess({
   folder: setting.folder,
   name,
   onEntry(entry) {
-    if (entry.type !== "answer" || entry.answer.type !== "ok") return;
-    const { value } = entry.answer;
-    if (value.kind === "started") counts.accepted += value.runIds.length;
-    if (value.kind === "outcome") counts.settled++;
+    if (entry.type === "call" && entry.command.kind === "wait") waits.set(entry.call, entry.command.runId);
+    if (entry.type !== "answer") return;
+    const runId = waits.get(entry.call);
+    if (runId !== undefined && entry.answer.type === "ok") settled.add(runId);
+    waits.delete(entry.call);
   },
 });
 const engine = createEngine({
@@ -49,7 +51,11 @@ onCommand<ClientCommand>(async ({ type }) => {
 recorded.join(engine);
 await startAtLast(engine);
 tell<ClientTold>({ type: "ready" });
-setInterval(() => tell<ClientTold>({ type: "counts", ...counts, open: recorded.openCalls }), 200);
+setInterval(
+  () =>
+    tell<ClientTold>({ type: "counts", accepted: recorded.accepted, settled: settled.size, open: recorded.openCalls }),
+  200,
+);
 
 const lanes = setting.clients * lanesPerClient;
 await Promise.all(rest.map((first, index) => walk(laneOf(index), Number(first))));
@@ -65,10 +71,8 @@ function laneOf(index: number): number {
 async function walk(lane: number, left: number): Promise<void> {
   const client = recorded.client(`c${lane}`, engine);
   let step = -1;
-  let started = 0;
   for (const next of makeLoad({ ...setting, lane, lanes })) {
-    if (finishing || started >= setting.runs / lanes) return;
-    started += startsIn(next);
+    if (finishing) return;
     if (++step < left || (step === left && !isRepeatable(next))) continue;
     while (recorded.openCalls > openCallsPerClient && !finishing) await sleep(20);
     tell<ClientTold>({ type: "step", lane, step });

@@ -54,6 +54,11 @@ export class RecordedProcess {
     setMaxListeners(0, this.#stop.signal);
   }
 
+  /** Runs that its clients know to be accepted. */
+  get accepted(): number {
+    return this.#runIds.length;
+  }
+
   /** Agent code that has not returned. */
   get attempts(): number {
     return this.#attempts;

@@ -43,6 +43,8 @@ export class Flight {
   readonly #answers: Answer[] = [];
   #wire: Wire | undefined;
   #rows: Row[] = [];
+  /** Called at the end: where queries may time out pg puts a function here that stops its timer, a minute long. */
+  callback = (): void => {};
 
   constructor(
     statements: readonly Bound[],
@@ -90,6 +92,7 @@ export class Flight {
   }
 
   handleReadyForQuery(): void {
+    this.callback();
     this.#resolve(this.#answers);
   }
 
@@ -97,6 +100,7 @@ export class Flight {
   handleError(error: unknown): void {
     const name = this.#current()?.name;
     if (name !== undefined && this.#wire !== undefined) namesOf(this.#wire).delete(name);
+    this.callback();
     this.#reject(error);
   }
 

@@ -9,13 +9,12 @@ export { applyIntents, splitBatch } from "./model/intents/apply-intents.js";
 export type { Effect, Intent, IntentKind, IntentOf, IntentValues } from "./model/intents/intent.js";
 export type { Needs } from "./model/intents/needs.js";
 export { needsOf } from "./model/intents/needs.js";
-export { awaitedBy } from "./model/intents/tend-run.js";
 export type { MemoKind, MemoRecord, MemoRef } from "./model/memo.js";
 export { memoId } from "./model/memo.js";
 export type { QuestionRecord, QuestionRef } from "./model/question.js";
 export { questionId, questionRefOf } from "./model/question.js";
 export type { BusyStrategy, RunRecord, RunStatus, SettledStatus } from "./model/run.js";
-export { endsLineage, isSettled, never, settledStatuses, sourcesOf } from "./model/run.js";
+export { awaitedBy, endsLineage, isSettled, never, settledStatuses, sourcesOf } from "./model/run.js";
 export type { KeyRecord, ThreadRecord, ThreadStatus, TombstoneRecord } from "./model/thread.js";
 export { threadStatus } from "./model/thread.js";
 export type {

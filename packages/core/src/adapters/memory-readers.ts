@@ -2,10 +2,10 @@
 
 import type { CheckpointHead, CheckpointRecord } from "../model/checkpoint.js";
 import { type EventRecord, succeededPayload } from "../model/event.js";
-import { awaitedBy, earlier, tendAt } from "../model/intents/tend-run.js";
+import { earlier, tendAt } from "../model/intents/tend-run.js";
 import type { MemoRecord } from "../model/memo.js";
 import type { QuestionRecord } from "../model/question.js";
-import { endsLineage, type RunRecord } from "../model/run.js";
+import { awaitedBy, endsLineage, type RunRecord } from "../model/run.js";
 import { compareText } from "../model/text-order.js";
 import type { ThreadRecord } from "../model/thread.js";
 import type { CheckpointChain, DueQuery, DueWork, EventQuery, RunQuery, ThreadQuery } from "../ports/storage.js";

@@ -11,6 +11,7 @@ import type { Committer } from "../runtime/committer.js";
 import type { DeltaExchange } from "../runtime/delta-exchange.js";
 import type { FrameHub } from "../runtime/frame-hub.js";
 import type { Lifecycle } from "../runtime/lifecycle.js";
+import type { LineageTracker } from "../runtime/lineage-tracker.js";
 import type { RunTracker } from "../runtime/run-tracker.js";
 import type { ValuesCache } from "../runtime/values-cache.js";
 import type { Agent } from "./agent.js";
@@ -38,6 +39,7 @@ export interface Core {
   readonly hub: FrameHub;
   readonly deltas: DeltaExchange;
   readonly tracker: RunTracker;
+  readonly lineages: LineageTracker;
   readonly lifecycle: Lifecycle;
   readonly values: ValuesCache;
   /**

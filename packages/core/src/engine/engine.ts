@@ -16,6 +16,7 @@ import { DeltaExchange } from "../runtime/delta-exchange.js";
 import { FrameHub } from "../runtime/frame-hub.js";
 import type { LifecycleListener, LifecycleType } from "../runtime/lifecycle.js";
 import { Lifecycle, lifecycleTypes } from "../runtime/lifecycle.js";
+import { LineageTracker } from "../runtime/lineage-tracker.js";
 import { RunTracker } from "../runtime/run-tracker.js";
 import { systemClock } from "../runtime/system-clock.js";
 import { systemRandom } from "../runtime/system-random.js";
@@ -25,6 +26,7 @@ import { checkDefinition } from "./agent.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { Dispatcher } from "./dispatcher.js";
 import { Executors } from "./executors.js";
+import { Families } from "./families.js";
 import type { Transaction } from "./host-transaction.js";
 import { Runs } from "./runs.js";
 import type { EngineSettings, SettingsInput } from "./settings.js";
@@ -58,6 +60,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
   readonly #dispatcher: Dispatcher;
   readonly #watchman: Watchman;
   readonly #executors: Executors;
+  readonly #families: Families;
   readonly #teller: Teller;
   #state: State = "new";
   #storageIsOpen = false;
@@ -75,11 +78,12 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     this.settings = resolveSettings(settingsOf(options));
     this.#core = this.#createCore(options);
     this.#dispatcher = new Dispatcher(this.#core);
-    this.#watchman = new Watchman(this.#core, this.#dispatcher);
+    this.#families = new Families(this.#core);
+    this.#watchman = new Watchman(this.#core, this.#dispatcher, this.#families);
     this.#executors = new Executors(this.#core);
     this.runs = new Runs(this.#core);
     this.threads = new Threads(this.#core);
-    this.#teller = new Teller(this.#core, this.#dispatcher, this.#watchman);
+    this.#teller = new Teller(this.#core, this.#dispatcher, this.#watchman, this.#families);
   }
 
   /**
@@ -130,7 +134,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
 
   /** Is nothing under way: no commit, no claim, no look at the storage? Attempts may still run. @internal */
   get quiet(): boolean {
-    return !this.#core.committer.busy && this.#watchman.idle;
+    return !this.#core.committer.busy && this.#watchman.idle && this.#families.idle;
   }
 
   /** Wake for nothing but what the storage says is due. @internal */
@@ -168,9 +172,11 @@ export class Engine<Host = unknown> implements AsyncDisposable {
       this.#dispatcher.stop();
       await this.#finishAttempts(grace);
       await this.#watchman.close();
+      await this.#families.drain();
       await this.#core.committer.drain();
     }
     this.#core.tracker.close(engineClosed());
+    this.#core.lineages.close(engineClosed());
     this.#core.hub.breakOff(engineClosed());
     await this.#letGo();
     this.#state = "closed";
@@ -220,6 +226,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
       hub,
       deltas: new DeltaExchange(hub, storage.relay, worker),
       tracker: new RunTracker(storage.runs),
+      lineages: new LineageTracker(storage.runs),
       lifecycle,
       values: new ValuesCache(storage.checkpoints, this.settings.limits.valuesCache),
       tell,

@@ -31,6 +31,8 @@ export interface RunsFilter {
   /** `null`: stateless runs only. */
   readonly threadId?: string | null;
   readonly agent?: string;
+  /** Children of this run: the `lineageId` of whichever run of the parent's lineage. */
+  readonly parentRunId?: string;
   readonly status?: RunStatus | readonly RunStatus[];
   /** Equality on top-level scalars. */
   readonly metadata?: Readonly<Record<string, string | number | boolean>>;
@@ -209,10 +211,12 @@ function runFilter(filter: RunsFilter): RunFilter {
     throw invalidArgument("rolledBack", rolledBack, 'true, false or "any"');
   checkText("threadId", filter.threadId ?? undefined);
   checkText("agent", filter.agent);
+  checkText("parentRunId", filter.parentRunId);
   return {
     ...(filter.ids === undefined ? {} : { ids: checkIds(filter.ids) }),
     ...(filter.threadId === undefined ? {} : { threadId: filter.threadId }),
     ...(filter.agent === undefined ? {} : { agent: filter.agent }),
+    ...(filter.parentRunId === undefined ? {} : { parentRunId: filter.parentRunId }),
     ...(status === undefined ? {} : { status }),
     ...(rolledBack === "any" ? {} : { rolledBack }),
     ...(metadata === undefined ? {} : { metadata }),

@@ -11,14 +11,17 @@ import { viewThread } from "../model/thread-view.js";
 import type { LifecycleEvents } from "../runtime/lifecycle.js";
 import type { Core } from "./core.js";
 import type { Dispatcher } from "./dispatcher.js";
+import type { Families } from "./families.js";
 import type { Watchman } from "./watchman.js";
 
 export class Teller {
   readonly #core: Core;
   readonly #dispatcher: Dispatcher;
   readonly #watchman: Watchman;
+  readonly #families: Families;
 
-  constructor(core: Core, dispatcher: Dispatcher, watchman: Watchman) {
+  constructor(core: Core, dispatcher: Dispatcher, watchman: Watchman, families: Families) {
+    this.#families = families;
     this.#core = core;
     this.#dispatcher = dispatcher;
     this.#watchman = watchman;
@@ -44,6 +47,7 @@ export class Teller {
         return this.#tellRun(effect.run);
       case "run_deleted":
         tracker.gone(effect.runId);
+        this.#families.gone([effect.runId]);
         // A stateless run's log goes with it.
         hub.end(streamOf({ id: effect.runId, threadId: null }));
         return lifecycle.emit("run_deleted", { runId: effect.runId });
@@ -65,8 +69,10 @@ export class Teller {
   }
 
   #tellRun(run: RunRecord): void {
-    const { tracker, lifecycle } = this.#core;
+    const { tracker, lineages, lifecycle } = this.#core;
     this.#dispatcher.observe(run);
+    this.#families.observe(run);
+    lineages.settled(run);
     if (isSettled(run.status)) tracker.settled(run);
     else this.#expect(run);
     const type = lifecycleTypeOf(run);
@@ -96,6 +102,8 @@ export class Teller {
     hub.publish(stream, { kind: "thread", type: "thread_deleted", threadId, payload: null });
     hub.end(stream);
     lifecycle.emit("thread_deleted", { threadId });
+    // Interrupted lineages that went with it are named by no effect.
+    this.#families.gone();
   }
 
   #collect(intent: CollectCheckpoints): void {

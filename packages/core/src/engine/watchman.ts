@@ -8,6 +8,7 @@ import { never } from "../model/run.js";
 import type { DueWork } from "../ports/storage.js";
 import type { Core } from "./core.js";
 import type { Dispatcher } from "./dispatcher.js";
+import type { Families } from "./families.js";
 
 const dueBatch = 100;
 /** A worker's death is noticed within this part of the poll interval: its runs shall go on within a second. */
@@ -16,6 +17,7 @@ const livesPerPoll = 4;
 export class Watchman {
   readonly #core: Core;
   readonly #dispatcher: Dispatcher;
+  readonly #families: Families;
   readonly #undo: (() => void)[] = [];
   #open = false;
   #looking: Promise<void> | undefined;
@@ -31,7 +33,8 @@ export class Watchman {
   /** How far the storage's clock is ahead of ours, ms. */
   #skew = 0;
 
-  constructor(core: Core, dispatcher: Dispatcher) {
+  constructor(core: Core, dispatcher: Dispatcher, families: Families) {
+    this.#families = families;
     this.#core = core;
     this.#dispatcher = dispatcher;
   }
@@ -139,7 +142,8 @@ export class Watchman {
         this.#tend(run, deadWorkers).catch((error: unknown) => this.#core.report(error, `tending run ${run.runId}`)),
       ),
     );
-    if (due.tend.length >= dueBatch) this.#lookAgain = true;
+    await this.#families.tend(due);
+    if (Math.max(due.tend.length, due.wake.length, due.orphans.length) >= dueBatch) this.#lookAgain = true;
     if (due.claimable) this.#dispatcher.wake();
     if (due.nextAt !== null) this.expect(Math.max(due.nextAt, due.now + 1));
   }
@@ -191,7 +195,7 @@ export class Watchman {
 
   /** Another process may have committed: see what became of our runs, waiters and readers. */
   async #catchUp(): Promise<void> {
-    const { storage, worker, tracker, hub } = this.#core;
+    const { storage, worker, tracker, lineages, hub } = this.#core;
     // Before the read: a run that is claimed during it is not missing from it.
     const { drivers } = this.#dispatcher;
     if (drivers.length > 0) {
@@ -203,6 +207,7 @@ export class Watchman {
       }
     }
     await tracker.recheck();
+    await lineages.recheck();
     hub.staleAll();
     await this.#endDeletedStreams();
   }

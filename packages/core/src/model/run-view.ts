@@ -3,6 +3,7 @@
 import type { Json, JsonObject } from "./json.js";
 import { parseJson } from "./json.js";
 import type { CancelReason, RunError, RunRecord } from "./run.js";
+import { awaitedBy } from "./run.js";
 
 export interface RunBase {
   readonly id: string;
@@ -14,6 +15,7 @@ export interface RunBase {
   readonly metadata: JsonObject;
   readonly priority: number;
   readonly lineageId: string;
+  /** The first run of the lineage that started this one as a child. */
   readonly parentRunId: string | undefined;
   readonly idempotencyKey: string | undefined;
   /** Claims so far. */
@@ -32,8 +34,13 @@ export interface RunBase {
 
 export interface PendingRun extends RunBase {
   readonly status: "pending";
-  /** `ready`: waits for a worker. `queued`: for its thread. `steering`: to be taken by the live run. `delayed`: for its time. */
-  readonly waiting: "ready" | "queued" | "steering" | "delayed";
+  /**
+   * `ready`: waits for a worker. `queued`: for its thread. `steering`: to be taken by the live run. `delayed`: for its
+   * time. `children`: for one of `awaits`.
+   */
+  readonly waiting: "ready" | "queued" | "steering" | "delayed" | "children";
+  /** Children that it waits for, by their first runs. */
+  readonly awaits: readonly string[];
   readonly availableAt: Date;
 }
 
@@ -76,7 +83,13 @@ export function viewRun(record: RunRecord): Run {
   const base = viewBase(record);
   switch (record.status) {
     case "pending":
-      return { ...base, status: "pending", waiting: waitingFor(record), availableAt: new Date(record.availableAt) };
+      return {
+        ...base,
+        status: "pending",
+        waiting: waitingFor(record),
+        awaits: awaitedBy(record),
+        availableAt: new Date(record.availableAt),
+      };
     case "running":
       return {
         ...base,
@@ -113,6 +126,7 @@ export function storedReason(record: RunRecord): CancelReason {
 }
 
 function waitingFor(record: RunRecord): PendingRun["waiting"] {
+  if (record.awaits !== null) return "children";
   if (record.active) return "ready";
   if (record.steers !== null) return "steering";
   return record.queuePosition === null ? "delayed" : "queued";

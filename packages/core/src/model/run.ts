@@ -190,3 +190,8 @@ export interface RunRecord {
   readonly startedAt: number | null;
   readonly settledAt: number | null;
 }
+
+/** Lineages of children whose end the run waits for. */
+export function awaitedBy({ awaits }: Pick<RunRecord, "awaits">): readonly string[] {
+  return awaits === null ? [] : (JSON.parse(awaits) as string[]);
+}

@@ -13,7 +13,7 @@
  */
 
 import { maySurviveCrash } from "../retry.js";
-import { isSettled, type RunError, type RunRecord, storedPolicy } from "../run.js";
+import { awaitedBy, isSettled, type RunError, type RunRecord, storedPolicy } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { giveBack, requestedCancel } from "./drive-attempt.js";
 import type { Outcome, TendRun } from "./intent.js";
@@ -93,11 +93,6 @@ function tendPending(uow: UnitOfWork, run: RunRecord, intent: TendRun): RunRecor
   if (isDelayed(run) && run.availableAt <= uow.now) return fallDue(uow, run, finalCheckpointId);
   if (intent.childDone !== undefined && awaitedBy(run).includes(intent.childDone)) return wake(uow, run);
   return undefined;
-}
-
-/** Lineages of children whose end the run waits for. */
-export function awaitedBy({ awaits }: Pick<RunRecord, "awaits">): readonly string[] {
-  return awaits === null ? [] : (JSON.parse(awaits) as string[]);
 }
 
 function wake(uow: UnitOfWork, run: RunRecord): RunRecord {

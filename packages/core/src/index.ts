@@ -1,5 +1,6 @@
 /** Heddle: durable runs and threads for AI agents, inside your own process. */
 
+export { agentContext } from "./adapters/agent-context.js";
 export { inlineExecutor } from "./adapters/inline-executor.js";
 export { memoryStorage } from "./adapters/memory-storage.js";
 export { createEngine } from "./create-engine.js";
@@ -18,6 +19,7 @@ export type { Engine, EngineOptions } from "./engine/engine.js";
 export type {
   AgentDeltas,
   AgentEvents,
+  AskedQuestion,
   DeltaOptions,
   Emit,
   EmitOptions,
@@ -85,5 +87,16 @@ export type {
 } from "./model/run-view.js";
 export type { ThreadStatus } from "./model/thread.js";
 export type { Thread } from "./model/thread-view.js";
-export type { Attempt, AttemptResult, AttemptSession, Executor, ExecutorHost } from "./ports/executor.js";
+export type { InterruptOptions, SleepOptions, StepContext, StepOptions, StepRetry } from "./ports/agent-calls.js";
+export type {
+  AskOptions,
+  Attempt,
+  AttemptResult,
+  AttemptSession,
+  Executor,
+  ExecutorHost,
+  Remembered,
+  Wake,
+} from "./ports/executor.js";
+export { AttemptEnded } from "./ports/executor.js";
 export type { LifecycleEvents, LifecycleListener, LifecycleType } from "./runtime/lifecycle.js";

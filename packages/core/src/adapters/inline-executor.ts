@@ -1,6 +1,7 @@
 /** Runs an agent's function in this process: no isolation, no copying, values keep their identity. */
 
-import type { Attempt, AttemptResult, AttemptSession, Executor } from "../ports/executor.js";
+import type { AttemptResult, Executor } from "../ports/executor.js";
+import { agentContext } from "./agent-context.js";
 
 interface InlineAgent {
   readonly name: string;
@@ -12,23 +13,7 @@ export const inlineExecutor: Executor = {
   sharesMemory: true,
   async execute(attempt, session): Promise<AttemptResult> {
     const agent = attempt.agent as InlineAgent;
-    const result: unknown = await agent.run(contextOf(attempt, session));
+    const result: unknown = await agent.run(agentContext(attempt, session));
     return (result ?? {}) as AttemptResult;
   },
 };
-
-function contextOf(attempt: Attempt, session: AttemptSession): object {
-  return {
-    input: attempt.input,
-    values: attempt.values,
-    config: attempt.config,
-    runId: attempt.runId,
-    threadId: attempt.threadId ?? undefined,
-    metadata: attempt.metadata,
-    attempt: attempt.attempt,
-    signal: attempt.signal,
-    emit: session.emit.bind(session),
-    delta: session.delta.bind(session),
-    checkpoint: session.checkpoint.bind(session),
-  };
-}

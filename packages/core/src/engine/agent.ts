@@ -7,6 +7,7 @@ import type { Remove } from "../model/reconcile.js";
 import type { BusyStrategy, RetryPolicy } from "../model/run.js";
 import { busyStrategies } from "../model/run.js";
 import type { SettledRun } from "../model/run-view.js";
+import type { InterruptOptions, SleepOptions, StepContext, StepOptions } from "../ports/agent-calls.js";
 import type { Executor } from "../ports/executor.js";
 import { isId } from "./check-input.js";
 import type { Emit, SendDelta } from "./frames.js";
@@ -28,6 +29,8 @@ export interface AgentContext<Input, Values, Config> {
   readonly metadata: JsonObject;
   /** 1 in the first attempt. More: an earlier attempt failed, crashed or was handed back. */
   readonly attempt: number;
+  /** An answer to an earlier run's question started this run. */
+  readonly resumed: boolean;
   /** Aborts on cancel, timeout, deadline, lost lease and shutdown; `signal.reason` is a HeddleError that says which. */
   readonly signal: AbortSignal;
   /** Append a durable event to the stream. Awaiting it means: it is committed. */
@@ -36,6 +39,37 @@ export interface AgentContext<Input, Values, Config> {
   readonly delta: SendDelta;
   /** Write a checkpoint now; a later crash or failure goes on from here. Resolves with the new values. */
   checkpoint(values: ValuesUpdate<Values>): Promise<Values>;
+  /**
+   * Do something once per lineage, whatever is retried, crashes or resumes: a later attempt gets the stored result. It is
+   * done again only where the process died before the result was stored. The result must be JSON, or nothing.
+   * @param key 1 to 255 characters, the same in every attempt, unique among the steps of one
+   * @throws HeddleError DUPLICATE_KEY, INVALID_JSON, TOO_LARGE, STEP_TIMEOUT; what `work` throws last. Nothing is stored then.
+   */
+  step<Result>(
+    key: string,
+    work: (step: StepContext) => Promise<Result> | Result,
+    options?: StepOptions,
+  ): Promise<Result>;
+  /**
+   * Ask a human. The first time it does not return: the run settles as `interrupted` and holds nothing. The answer starts
+   * the next run of the lineage from the top, in which the same call returns it.
+   * @param key 1 to 255 characters, the same in every attempt, unique among the questions of one
+   * @throws HeddleError DUPLICATE_KEY, INVALID_JSON, TOO_LARGE, INVALID_ARGUMENT
+   */
+  interrupt<Schema extends z.ZodType = AnyJson>(
+    key: string,
+    payload: unknown,
+    options?: InterruptOptions<Schema>,
+  ): Promise<z.output<Schema>>;
+  /**
+   * A durable timer. A sleep that lasts longer than `suspendAfter` ends the attempt and frees its worker; the run goes on
+   * from the top when the time has come.
+   * @param duration ms
+   * @param options.key default: its place among the sleeps without one
+   */
+  sleep(duration: number, options?: SleepOptions): Promise<void>;
+  /** As `sleep`, to a point in time: a `Date` or epoch ms. */
+  sleepUntil(date: Date | number, options?: SleepOptions): Promise<void>;
 }
 
 /** Top-level keys replace; absent and `undefined` ones stay; `REMOVE` removes. */

@@ -13,34 +13,46 @@
  */
 
 import { HeddleError } from "../errors.js";
-import type { DeltaFrame } from "../model/event.js";
-import { streamOf } from "../model/event.js";
-import type { AttemptRef, NewCheckpoint, NewEvent, Outcome, RecordProgress } from "../model/intents/intent.js";
+import type { AttemptRef, NewCheckpoint, NewEvent, Outcome, ReleaseRun } from "../model/intents/intent.js";
 import { whyFutile } from "../model/intents/tend-run.js";
-import type { Json, JsonObject } from "../model/json.js";
-import { byteLength, copyJson, parseJson } from "../model/json.js";
+import type { JsonObject } from "../model/json.js";
+import { parseJson } from "../model/json.js";
 import { backoff, mayRetry } from "../model/retry.js";
 import type { RunError, RunPolicy, RunRecord } from "../model/run.js";
-import { storedPolicy } from "../model/run.js";
-import { storedReason } from "../model/run-view.js";
-import { shown } from "../model/shown.js";
+import { never, storedPolicy } from "../model/run.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Attempt, AttemptResult, AttemptSession } from "../ports/executor.js";
-import { Outbox } from "../runtime/outbox.js";
+import {
+  attemptTimedOut,
+  canceledError,
+  deadlineExceeded,
+  engineCloses,
+  leaseLost,
+  runCanceled,
+} from "./attempt-errors.js";
+import { AttemptMemory } from "./attempt-memory.js";
+import { AttemptPause } from "./attempt-pause.js";
+import { AttemptQuestions } from "./attempt-questions.js";
+import { attemptSession } from "./attempt-session.js";
+import { AttemptSleep } from "./attempt-sleep.js";
+import { AttemptSteps } from "./attempt-steps.js";
 import type { ChangedValues } from "./attempt-values.js";
 import { AttemptValues } from "./attempt-values.js";
-import { checkId } from "./check-input.js";
+import { acceptResult, type Verdict } from "./attempt-verdict.js";
+import { AttemptWriter } from "./attempt-writer.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { persist } from "./persist.js";
 import { runErrorOf } from "./run-error.js";
 import { settleWithHook } from "./settle-with-hook.js";
 
-/** Why the signal aborted. */
+/** Why the attempt must stop. */
 type Stop = "cancel" | "timeout" | "deadline" | "lease_lost" | "shutdown";
 type Ending =
   | { readonly type: "returned"; readonly result: AttemptResult }
   | { readonly type: "threw"; readonly error: unknown }
   | { readonly type: "futile"; readonly error: RunError }
+  /** From inside: see `attempt-pause.ts`. */
+  | { readonly type: "paused" }
   | { readonly type: "abandoned" };
 
 export class AttemptDriver {
@@ -52,7 +64,8 @@ export class AttemptDriver {
   readonly #abort = new AbortController();
   readonly #fence = new AbortController();
   readonly #timers: (() => void)[] = [];
-  readonly #outbox: Outbox;
+  readonly #writer: AttemptWriter;
+  readonly #pause: AttemptPause;
   #stop: Stop | undefined;
   #ending = false;
   #codeReturned = false;
@@ -60,24 +73,21 @@ export class AttemptDriver {
   /** What is stored could be read: before that no attempt can go better than this one. */
   #loaded = false;
   #values: AttemptValues | undefined;
-  #checkpoints: Promise<unknown> = Promise.resolve();
-  #writing: Promise<unknown> = Promise.resolve();
-  #deltas = 0;
-  /** The newest event of this attempt that is committed: what a delta that is sent now follows. */
-  #lastSeq: number;
+  #questions: AttemptQuestions | undefined;
   #finished: Promise<void> | undefined;
 
-  constructor(core: Core, agent: RegisteredAgent, run: RunRecord) {
+  /** @param onWaiting told when the attempt begins to do nothing but wait, and when it goes on */
+  constructor(core: Core, agent: RegisteredAgent, run: RunRecord, onWaiting: (isWaiting: boolean) => void) {
     this.run = run;
     this.#core = core;
     this.#agent = agent;
     this.#policy = storedPolicy(run);
     this.#ref = { runId: run.id, threadId: run.threadId, lineageId: run.lineageId, attempt: run.attempt };
-    this.#lastSeq = run.lastSeq;
-    this.#outbox = new Outbox(
-      (events) => this.#record(events),
-      (delta) => core.deltas.publish(streamOf(run), delta, this.#lastSeq),
-    );
+    this.#writer = new AttemptWriter(core, run, this.#ref, {
+      requireRunning: () => this.#requireRunning(),
+      lost: () => this.loseLease(),
+    });
+    this.#pause = new AttemptPause({ clock: core.clock, suspendAfter: core.settings.suspendAfter, onWaiting });
   }
 
   get attempt(): AttemptRef {
@@ -100,6 +110,7 @@ export class AttemptDriver {
     this.#finished = this.#end(await code.ended);
     await this.#finished;
     await code.returned;
+    this.#clearTimers();
     // Whoever still knows the driver shall not keep a large tree alive.
     this.#values = undefined;
   }
@@ -136,18 +147,14 @@ export class AttemptDriver {
   /** Hand the run back, to go on elsewhere or later. */
   shutDown(): void {
     if (this.#ending || this.#stop === "lease_lost") return;
-    const error = new HeddleError("ENGINE_CLOSED", "The engine is closing: the run goes on after the next start.");
+    const error = engineCloses();
     this.#stopWith(this.#stop ?? "shutdown", error);
     this.#abandonNow(error);
   }
 
   #cancel(run: RunRecord): void {
     if (this.#stop !== undefined) return;
-    const reason = storedReason(run);
-    const error = new HeddleError("RUN_CANCELED", `Run "${run.id}" was canceled (${reason.kind}).`, {
-      details: { runId: run.id, reason },
-    });
-    this.#stopWith("cancel", error);
+    this.#stopWith("cancel", runCanceled(run));
     const grace = Math.max(0, (run.graceUntil ?? 0) - (run.cancelRequestedAt ?? 0));
     // One more: a timer and the clock may round differently, and an abandoned run settles after its grace.
     this.#later(grace + 1, () => this.#abandonNow(leaseLost(this.#ref)));
@@ -166,7 +173,7 @@ export class AttemptDriver {
   }
 
   #abandonNow(error: HeddleError): void {
-    this.#outbox.abandon(error);
+    this.#writer.outbox.abandon(error);
     this.#abandon?.();
     this.#fence.abort(error);
   }
@@ -181,8 +188,11 @@ export class AttemptDriver {
       this.#abandon = () => resolve({ type: "abandoned" });
     });
     const returned = this.#run();
+    const paused = this.#pause.ended.then((): Ending => ({ type: "paused" }));
+    // From the question on, what the code makes of it does not count.
+    const counts = returned.then((ending) => (this.#pause.isGoing ? ending : paused));
     this.#startTimers();
-    return { ended: Promise.race([returned, abandoned]), returned };
+    return { ended: Promise.race([counts, paused, abandoned]), returned };
   }
 
   /** A run that was handed over only to be ended is not begun. */
@@ -211,7 +221,7 @@ export class AttemptDriver {
   async #execute(): Promise<AttemptResult> {
     const attempt = await this.#load();
     this.#loaded = true;
-    return await this.#agent.executor.execute(attempt, this.#session());
+    return await this.#agent.executor.execute(attempt, await this.#session());
   }
 
   async #load(): Promise<Attempt> {
@@ -235,60 +245,25 @@ export class AttemptDriver {
         definition.config === undefined ? config : parseWith(definition.config, config, "INVALID_CONFIG", "config"),
       metadata: parseJson(run.metadata, "metadata") as JsonObject,
       values: this.#values.visible,
+      resumed: run.id !== run.lineageId,
       signal: this.#abort.signal,
       fence: this.#fence.signal,
+      clock: this.#core.clock,
+      random: this.#core.random,
     };
   }
 
-  #session(): AttemptSession {
-    return {
-      emit: (type, payload, options) => this.#emit(type, payload, options?.key),
-      delta: (type, payload, options) => this.#delta(type, payload, options),
-      checkpoint: (values) => this.#checkpoint(values),
-    };
-  }
-
-  #emit(type: string, payload: unknown, key: string | undefined): Promise<void> {
-    try {
-      const { limits } = this.#core.settings;
-      const event = newEvent(type, payload, limits.event);
-      return this.#outbox.emit(key === undefined ? event : { ...event, key: checkId("event key", key, limits) });
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #delta(type: string, payload: unknown, options: { readonly messageId?: string } = {}): void {
-    requireOwnType(type);
-    // Before its number is given out: a refused delta leaves no gap.
-    const copy = copyJson(payload ?? null, "delta");
-    const frame: DeltaFrame = {
-      kind: "delta",
-      runId: this.run.id,
-      attempt: this.run.attempt,
-      sequenceNumber: ++this.#deltas,
-      type,
-      ...(options.messageId === undefined ? {} : { messageId: options.messageId }),
-      payload: copy,
-    };
-    this.#outbox.delta(frame);
-  }
-
-  /** One after the other: each is against the one before. */
-  #checkpoint(update: Readonly<Record<string, unknown>>): Promise<JsonObject> {
-    const written = this.#checkpoints.then(() => this.#writeCheckpoint(update));
-    this.#checkpoints = written.catch(() => {});
-    return written;
-  }
-
-  async #writeCheckpoint(update: Readonly<Record<string, unknown>>): Promise<JsonObject> {
-    await this.#outbox.drain();
-    const values = this.#requireRunning();
-    const changed = values.change(update, this.#core.random.id("chk"));
-    if (changed.checkpoint.encoding === "same") return values.visible;
-    await this.#commitHeld({ events: [], checkpoint: changed.checkpoint });
-    values.adopt(changed);
-    return values.visible;
+  async #session(): Promise<AttemptSession> {
+    const parts = { core: this.#core, run: this.run, pause: this.#pause, writer: this.#writer };
+    const memory = await AttemptMemory.load(this.#core, this.run);
+    this.#questions = await AttemptQuestions.load(this.#core, this.run, memory, this.#pause);
+    const steps = new AttemptSteps({ ...parts, memory, limits: this.#core.settings.limits });
+    return attemptSession({
+      ...parts,
+      steps,
+      questions: this.#questions,
+      sleeps: new AttemptSleep({ ...parts, memory }),
+    });
   }
 
   #requireRunning(): AttemptValues {
@@ -296,36 +271,16 @@ export class AttemptDriver {
     return this.#values;
   }
 
-  async #record(events: readonly NewEvent[]): Promise<void> {
-    await this.#commitHeld({ events });
-  }
-
-  /** One after the other: each says behind which event it comes, so that it may be sent again when its answer got lost. */
-  #commitHeld(progress: Omit<RecordProgress, "kind" | "attempt">): Promise<void> {
-    const written = this.#writing.then(() => this.#commitNext(progress));
-    this.#writing = written.catch(() => {});
-    return written;
-  }
-
-  async #commitNext(progress: Omit<RecordProgress, "kind" | "attempt">): Promise<void> {
-    const intent = { kind: "record_progress", attempt: this.#ref, after: this.#lastSeq, ...progress } as const;
-    try {
-      const { lastSeq } = await persist(this.#core, () => this.#core.committer.commit<"record_progress">(intent));
-      this.#lastSeq = lastSeq;
-    } catch (error) {
-      if (HeddleError.is(error, "LEASE_LOST")) this.loseLease();
-      throw error;
-    }
-  }
-
   /** The last word of the attempt. */
   async #end(ending: Ending): Promise<void> {
     this.#clearTimers();
     if (ending.type === "abandoned" && this.#stop !== "shutdown") this.#tellAbandoned();
-    const rest = await this.#outbox.close(() => leaseLost(this.#ref));
-    await this.#checkpoints;
+    this.#pause.close(() => leaseLost(this.#ref));
+    const rest = await this.#writer.outbox.close(() => leaseLost(this.#ref));
+    await this.#writer.checkpointsWritten();
     if (this.#stop === "lease_lost") return rest.settled(leaseLost(this.#ref));
     this.#ending = true;
+    if (ending.type === "paused" && !this.#codeReturned) this.#hurryCode();
     try {
       await this.#write(ending, rest.events);
       rest.settled();
@@ -334,6 +289,12 @@ export class AttemptDriver {
       if (HeddleError.is(error, "LEASE_LOST")) this.#lostAtTheEnd();
       else this.#core.report(error, `the end of run ${this.run.id}`);
     }
+  }
+
+  /** It paused, and its code runs on: nothing of that counts. */
+  #hurryCode(): void {
+    this.#abort.abort(this.#pause.signal);
+    this.#later(this.#policy.cancelGrace, () => this.#fence.abort(this.#pause.signal));
   }
 
   #tellAbandoned(): void {
@@ -353,41 +314,48 @@ export class AttemptDriver {
   }
 
   async #write(ending: Ending, events: readonly NewEvent[]): Promise<void> {
-    if (ending.type === "abandoned" && this.#stop === "shutdown") return this.#release("shutdown", events, 0);
+    if (ending.type === "abandoned" && this.#stop === "shutdown")
+      return this.#release("shutdown", events, { delay: 0 });
     if (ending.type === "futile") return this.#giveUp(ending.error, events);
+    if (ending.type === "paused" && !this.#isOutOfTime) return this.#writePause(events);
     const verdict = this.#judge(ending);
     if (verdict.type === "succeeded") return this.#settleSucceeded(verdict, events);
     await this.#fail(verdict.error, verdict.final, events);
   }
 
+  get #isOutOfTime(): boolean {
+    return this.#stop === "timeout" || this.#stop === "deadline";
+  }
+
   /** Succeeded, or failed and why. A stop that was announced counts, whatever the code made of it. */
   #judge(ending: Exclude<Ending, { type: "futile" }>): Verdict {
-    if (this.#stop === "timeout" || this.#stop === "deadline") {
+    if (this.#isOutOfTime) {
       return { type: "failed", error: runErrorOf(this.#abort.signal.reason), final: this.#stop === "deadline" };
     }
-    if (ending.type === "abandoned") return { type: "failed", error: runErrorOf(leaseLost(this.#ref)), final: false };
+    if (ending.type === "abandoned" || ending.type === "paused") {
+      return { type: "failed", error: runErrorOf(leaseLost(this.#ref)), final: false };
+    }
     if (ending.type === "threw") {
       return { type: "failed", error: runErrorOf(ending.error), final: !this.#loaded };
     }
     try {
-      return this.#accept(ending.result);
+      return acceptResult(this.#core, this.#agent, this.#values, ending.result);
     } catch (error) {
       return { type: "failed", error: runErrorOf(error), final: false };
     }
   }
 
-  #accept(result: AttemptResult): Verdict {
-    if (typeof result !== "object" || result === null) {
-      throw new HeddleError("INVALID_OUTPUT", "The agent must return an object { output, values } or nothing.");
+  /** It asked, or it goes on when what it waits for is there. */
+  async #writePause(events: readonly NewEvent[]): Promise<void> {
+    const questions = this.#questions?.asked ?? [];
+    if (questions.length > 0) {
+      await this.#settle({ status: "interrupted", questions, nextRunId: this.#core.random.id("run") }, events);
+      return;
     }
-    const { output: schema } = this.#agent.definition;
-    const given =
-      schema === undefined ? (result.output ?? null) : parseWith(schema, result.output, "INVALID_OUTPUT", "output");
-    const output = JSON.stringify(copyJson(given ?? null, "output"));
-    requireSize("output", output, this.#core.settings.limits.output);
-    if (result.values === undefined) return { type: "succeeded", output, changed: undefined };
-    const changed = this.#values?.change(result.values, this.#core.random.id("chk"));
-    return { type: "succeeded", output, changed };
+    const awaits = this.#pause.suspendedOn.flatMap((wait) => wait.awaits ?? []);
+    const until = Math.min(...this.#pause.suspendedOn.map((wait) => wait.until ?? never));
+    const why = awaits.length > 0 ? "child" : "sleep";
+    await this.#release(why, events, { awaits, ...(until === never ? {} : { until }) });
   }
 
   async #giveUp(error: RunError, events: readonly NewEvent[]): Promise<void> {
@@ -415,7 +383,7 @@ export class AttemptDriver {
     const { retry } = this.#policy;
     if (!final && mayRetry(retry, failures)) {
       const delay = backoff(retry, failures, this.#core.random.fraction());
-      return this.#release("retry", events, delay, error);
+      return this.#release("retry", events, { delay, error });
     }
     await this.#settle({ status: "failed", error, counts: "failure" }, events);
   }
@@ -430,64 +398,12 @@ export class AttemptDriver {
   }
 
   async #release(
-    why: "retry" | "shutdown",
+    why: ReleaseRun["why"],
     events: readonly NewEvent[],
-    delay: number,
-    error?: RunError,
+    given: Partial<Pick<ReleaseRun, "delay" | "until" | "awaits" | "error">>,
   ): Promise<void> {
     const finalCheckpointId = this.#core.random.id("chk");
-    const intent = { kind: "release_run", attempt: this.#ref, why, events, delay, finalCheckpointId } as const;
-    const full = error === undefined ? intent : { ...intent, error };
-    await persist(this.#core, () => this.#core.committer.commit<"release_run">(full));
+    const intent = { kind: "release_run", attempt: this.#ref, why, events, delay: 0, finalCheckpointId } as const;
+    await persist(this.#core, () => this.#core.committer.commit<"release_run">({ ...intent, ...given }));
   }
-}
-
-/** Never stored: a run whose cancel was requested settles as canceled. */
-const canceledError: RunError = { code: "RUN_CANCELED", message: "The run was canceled before this attempt." };
-
-type Verdict =
-  | { readonly type: "succeeded"; readonly output: string; readonly changed: ChangedValues | undefined }
-  | { readonly type: "failed"; readonly error: RunError; readonly final: boolean };
-
-function newEvent(type: string, payload: unknown, limit: number): NewEvent {
-  requireOwnType(type);
-  const text = JSON.stringify(copyJson(payload ?? null, `event ${type}`) satisfies Json);
-  requireSize(`event ${type}`, text, limit);
-  return { type, payload: text };
-}
-
-/** Lifecycle frames are the engine's own: a reader must be able to trust them. */
-function requireOwnType(type: unknown): void {
-  const fits = typeof type === "string" && type.length > 0 && type.length <= 100 && !reserved.test(type);
-  if (fits) return;
-  throw new HeddleError(
-    "INVALID_ARGUMENT",
-    `"${shown(type)}" cannot be a frame's type: 1 to 100 characters, and "run_…", "thread_…" and "values_updated" are the engine's.`,
-    { details: { field: "type" } },
-  );
-}
-
-const reserved = /^(run_|thread_|values_updated$|snapshot$|dropped$)/;
-
-function requireSize(what: string, text: string, limit: number): void {
-  const size = text.length * 3 <= limit ? 0 : byteLength(text);
-  if (size <= limit) return;
-  throw new HeddleError("TOO_LARGE", `The ${what} has ${size} bytes of JSON; the limit is ${limit}.`, {
-    details: { what, size, limit },
-  });
-}
-
-function leaseLost({ runId, attempt }: AttemptRef): HeddleError {
-  const message = `Attempt ${attempt} of run "${runId}" no longer holds the run; nothing it does now is written.`;
-  return new HeddleError("LEASE_LOST", message, { details: { runId, attempt } });
-}
-
-function attemptTimedOut({ runId, attempt }: AttemptRef, limit: number): HeddleError {
-  const message = `Attempt ${attempt} of run "${runId}" took longer than ${limit} ms.`;
-  return new HeddleError("ATTEMPT_TIMEOUT", message, { details: { runId, attempt, limit } });
-}
-
-function deadlineExceeded(run: RunRecord): HeddleError {
-  const message = `Run "${run.id}" was not done by its deadline.`;
-  return new HeddleError("DEADLINE_EXCEEDED", message, { details: { runId: run.id, deadlineAt: run.deadlineAt } });
 }

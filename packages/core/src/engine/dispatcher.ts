@@ -19,6 +19,8 @@ export class Dispatcher {
   readonly #early = new Map<string, RunRecord>();
   /** Over, save for the turns that their promises take: whoever hears of the end and starts anew finds the slot free. */
   readonly #leaving = new Set<AttemptDriver>();
+  /** They do nothing but wait in memory: their slots are free for others. */
+  #waiting = 0;
   #reserved = 0;
   readonly #whenClaimsAreOver: (() => void)[] = [];
   #claiming: Promise<void> | undefined;
@@ -110,6 +112,13 @@ export class Dispatcher {
     if (this.#reserved === 0) for (const tell of this.#whenClaimsAreOver.splice(0)) tell();
   }
 
+  /** One that goes on does so at once, though there may be more at work than `concurrency` for a while. */
+  #noteWaiting(isWaiting: boolean): void {
+    this.#waiting += isWaiting ? 1 : -1;
+    this.#slots.concurrency = this.#core.settings.concurrency + this.#waiting;
+    if (isWaiting && this.#wanted) this.wake();
+  }
+
   #free(): number {
     const { concurrency, pending, size } = this.#slots;
     return concurrency - (pending - this.#leaving.size) - size - this.#reserved;
@@ -152,7 +161,7 @@ export class Dispatcher {
   #drive(run: RunRecord): void {
     const agent = this.#core.agents.get(run.agent);
     if (agent === undefined) throw new Error(`claimed run ${run.id} of unknown agent ${run.agent}`);
-    const driver = new AttemptDriver(this.#core, agent, run);
+    const driver = new AttemptDriver(this.#core, agent, run, (isWaiting) => this.#noteWaiting(isWaiting));
     this.#drivers.set(run.id, driver);
     void this.#slots.add(() => this.#driveToEnd(driver), { priority: run.priority });
     const early = this.#early.get(run.id);

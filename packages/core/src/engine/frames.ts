@@ -65,10 +65,26 @@ export interface EngineEvents {
     readonly crashes: number;
     readonly availableAt: number;
   };
+  run_suspended: {
+    readonly why: "sleep" | "child";
+    readonly until?: number;
+    /** Lineages of children: the end of one of them wakes it. */
+    readonly awaits?: readonly string[];
+  };
   values_updated: { readonly checkpointId: string; readonly changedKeys: readonly string[] };
   run_succeeded: { readonly output: Json };
   run_failed: { readonly error: RunError };
   run_canceled: { readonly reason: CancelReason };
+  run_interrupted: { readonly questions: readonly AskedQuestion[] };
+}
+
+/** A question as it was asked. */
+export interface AskedQuestion {
+  readonly id: string;
+  readonly key: string;
+  readonly payload: Json;
+  /** JSON Schema of the answer; `null`: any JSON. */
+  readonly schema: Json;
 }
 
 type KnownEvents = AgentEvents & EngineEvents;

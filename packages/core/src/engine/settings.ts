@@ -15,6 +15,8 @@ export interface EngineSettings {
   readonly cancelGrace: number;
   /** How long `close` lets attempts finish before it hands their runs back. */
   readonly closeGrace: number;
+  /** How long an attempt that only waits stays in memory before it is suspended. `Infinity`: to the end of the wait. */
+  readonly suspendAfter: number;
   /** How often the storage is asked for due work when nothing hints at any. */
   readonly poll: number;
   /** Runs that may wait for one thread. */
@@ -48,6 +50,8 @@ export interface Limits {
   readonly metadata: number;
   readonly input: number;
   readonly output: number;
+  /** A step's result. */
+  readonly step: number;
   /** Characters. */
   readonly id: number;
   /** Items of one page. */
@@ -69,6 +73,7 @@ export const defaultSettings: EngineSettings = {
   heartbeat: 5 * seconds,
   cancelGrace: 5 * seconds,
   closeGrace: 10 * seconds,
+  suspendAfter: 5 * seconds,
   poll: 1 * seconds,
   queueBound: 100,
   whenBusy: "reject",
@@ -82,6 +87,7 @@ export const defaultSettings: EngineSettings = {
     metadata: 16 * 1_024,
     input: 16 * MiB,
     output: 16 * MiB,
+    step: 16 * MiB,
     id: 255,
     page: 50,
     maxPage: 100,
@@ -114,7 +120,7 @@ export function defined<Input extends object>(input: Input | undefined): Partial
   return Object.fromEntries(entries) as Partial<Input>;
 }
 
-const durations = { lease: 1, heartbeat: 1, cancelGrace: 0, closeGrace: 0, poll: 1 } as const;
+const durations = { lease: 1, heartbeat: 1, cancelGrace: 0, closeGrace: 0, suspendAfter: 0, poll: 1 } as const;
 
 function checkSettings(settings: EngineSettings): Partial<EngineSettings> {
   requireNumber("concurrency", settings.concurrency, 1);
@@ -182,8 +188,8 @@ export function requireNumber(field: string, value: unknown, least: number): num
   throw invalidArgument(field, value, `a number of at least ${least}`);
 }
 
-/** Stored in place of Infinity, which JSON and databases do not have: some 30,000 years of ms. */
-const endless = 1e15;
+/** Kept in place of Infinity, which JSON and databases do not have: some 30,000 years of ms. */
+export const endless = 1e15;
 
 /** A duration that is stored: whole ms. Infinity is allowed. @throws HeddleError INVALID_ARGUMENT naming the field */
 export function requireDuration(field: string, value: unknown, least = 0): number {

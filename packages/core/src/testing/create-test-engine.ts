@@ -48,7 +48,7 @@ const maxSteps = 100_000;
  */
 export async function createTestEngine(options: TestEngineOptions = {}): Promise<TestEngine> {
   const { seed = 1, clock = manualClock(), storage = memoryStorage(), ...rest } = options;
-  const engine = createEngine({ ...rest, storage, clock, random: seededRandom(seed) });
+  const engine = createEngine({ suspendAfter: 0, ...rest, storage, clock, random: seededRandom(seed) });
   await engine.start();
   const close = (): Promise<void> => engine.close({ grace: 0 });
   return {

@@ -69,7 +69,7 @@ export function requestedCancel(run: RunRecord): Outcome | undefined {
   return { status: "canceled", reason: JSON.parse(run.cancelReason) as CancelReason };
 }
 
-/** Back to pending; the run keeps its thread. */
+/** It goes on later, for whatever trouble. */
 export function giveBack(uow: UnitOfWork, run: RunRecord, availableAt: number, why: object): RunRecord {
   const payload = JSON.stringify({ ...why, failures: run.failures, crashes: run.crashes, availableAt });
   return putBack(uow, { ...run, availableAt }, { type: "run_retrying", payload });

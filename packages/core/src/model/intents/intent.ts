@@ -10,6 +10,7 @@ import type { CheckpointKind, CheckpointRecord } from "../checkpoint.js";
 import type { EventRecord } from "../event.js";
 import type { JsonObject } from "../json.js";
 import type { MemoRecord } from "../memo.js";
+import type { QuestionRecord } from "../question.js";
 import type { BusyStrategy, CancelReason, RunError, RunRecord } from "../run.js";
 import type { ThreadRecord } from "../thread.js";
 
@@ -24,6 +25,12 @@ export interface NewEvent {
 
 /** What the lineage shall remember; the first of a key counts. */
 export type NewMemo = Pick<MemoRecord, "kind" | "key" | "body">;
+
+/** A question to store, or to ask again. */
+export type NewQuestion = Pick<QuestionRecord, "key" | "payload" | "schema"> & {
+  /** ms from the settle. */
+  readonly expiresIn: number | null;
+};
 
 /** A checkpoint to write: its parent is the run's newest checkpoint, its thread the run's. */
 export interface NewCheckpoint {
@@ -152,7 +159,13 @@ export interface RecordProgress {
 export type Outcome =
   | { readonly status: "succeeded"; readonly output: string }
   | { readonly status: "failed"; readonly error: RunError; readonly counts: "failure" | "none" }
-  | { readonly status: "canceled"; readonly reason: CancelReason };
+  | { readonly status: "canceled"; readonly reason: CancelReason }
+  | {
+      readonly status: "interrupted";
+      readonly questions: readonly NewQuestion[];
+      /** The next run of the lineage, should one of them have been answered meanwhile. */
+      readonly nextRunId: string;
+    };
 
 /**
  * Settle a run: status, output or error, checkpoint, head, terminal event, release of the mutex, promotion of the next

@@ -43,6 +43,11 @@ test.each<[string, Intent, Partial<Needs>]>([
     settleRun(run),
     { runs: ["run"], threads: ["thr"], queuesOf: ["thr"], steeredOf: ["thr"], questionsOf: ["line"] },
   ],
+  [
+    "a settle as interrupted",
+    settleRun(first, { outcome: { status: "interrupted", questions: [], nextRunId: "next" } }),
+    { runs: ["run"], threads: ["thr"], queuesOf: ["thr"], steeredOf: ["thr"], questionsOf: ["run"] },
+  ],
   ["a stateless settle", settleRun(stateless), { runs: ["run"] }],
   [
     "a release with a keyed event",

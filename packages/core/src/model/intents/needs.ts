@@ -6,7 +6,7 @@
 import type { MemoRef } from "../memo.js";
 import type { ClaimQuery, KeyRef } from "../unit-of-work.js";
 import { childMemo } from "./child.js";
-import type { AttemptRef, ChildStart, Intent, NewEvent, NewMemo } from "./intent.js";
+import type { AttemptRef, ChildStart, Intent, NewEvent, NewMemo, ReleaseRun, SettleRun } from "./intent.js";
 import { supersedes } from "./join-thread.js";
 
 export interface Needs {
@@ -67,7 +67,7 @@ export function needsOf(intent: Intent): Needs {
       return attemptNeeds(intent.attempt, intent.events, intent.memos);
     case "settle_run":
     case "release_run":
-      return settleNeeds(intent.attempt, intent.events);
+      return settleNeeds(intent);
     case "cancel_run":
       return endNeeds(intent.runId, intent.threadId);
     case "tend_run":
@@ -123,11 +123,12 @@ function tendNeeds(runId: string, threadId: string | null): Needs {
   return { ...needs, activeRunsOf: threads, waitingOf: threads, steeredOf: [], questionsOfActive: threads };
 }
 
-/** Questions are of lineages that were resumed: of others there is none. */
-function settleNeeds(attempt: AttemptRef, events: readonly NewEvent[]): Needs {
-  const needs = attemptNeeds(attempt, events);
-  const { runId, lineageId } = attempt;
-  return { ...needs, steeredOf: needs.threads, questionsOf: lineageId === runId ? [] : [lineageId] };
+/** Before its first interrupt a lineage has no questions. */
+function settleNeeds(intent: SettleRun | ReleaseRun): Needs {
+  const needs = attemptNeeds(intent.attempt, intent.events);
+  const { runId, lineageId } = intent.attempt;
+  const asks = intent.kind === "settle_run" && intent.outcome.status === "interrupted";
+  return { ...needs, steeredOf: needs.threads, questionsOf: asks || lineageId !== runId ? [lineageId] : [] };
 }
 
 function runNeeds(runId: string, threadId: string | null): Needs {

@@ -9,6 +9,7 @@ import { nextStatus, storedPolicy } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { appendEvents } from "./event-log.js";
 import type { NewCheckpoint, NewEvent, Outcome } from "./intent.js";
+import { closeQuestions, interruptedPayload } from "./questions.js";
 import { isRollback, rollBack, rolledBackFrom } from "./roll-back.js";
 import { outcomeOfTaken, outcomeOfUntaken } from "./steer.js";
 import { enqueueFirst, leaveQueue, releaseMutex } from "./thread-mutex.js";
@@ -23,10 +24,12 @@ export interface Ending {
   readonly taken?: readonly string[];
 }
 
-const moveOf = { succeeded: "succeed", failed: "fail", canceled: "cancel" } as const satisfies Record<
-  Outcome["status"],
-  RunMove
->;
+const moveOf = {
+  succeeded: "succeed",
+  failed: "fail",
+  canceled: "cancel",
+  interrupted: "interrupt",
+} as const satisfies Record<Outcome["status"], RunMove>;
 
 export function settle(uow: UnitOfWork, run: RunRecord, ending: Ending): RunRecord {
   const { outcome } = ending;
@@ -37,6 +40,7 @@ export function settle(uow: UnitOfWork, run: RunRecord, ending: Ending): RunReco
   const settled = appendEvents(uow, { ...kept, ...settledFields(uow, kept, outcome), status }, [
     { type: terminalEvents[status], payload: terminalPayload(uow, kept, outcome) },
   ]);
+  closeQuestions(uow, settled, outcome);
   if (run.threadId !== null) leaveThread(uow, run, settled, ending);
   uow.tell({ type: "run", run: settled });
   removeIfEphemeral(uow, settled);
@@ -74,6 +78,7 @@ function settledFields(uow: UnitOfWork, run: RunRecord, outcome: Outcome): Parti
 }
 
 function terminalPayload(uow: UnitOfWork, run: RunRecord, outcome: Outcome): string {
+  if (outcome.status === "interrupted") return interruptedPayload(run.lineageId, outcome.questions);
   if (outcome.status === "succeeded") return succeededPayload(outcome.output) ?? "null";
   if (outcome.status === "failed") return JSON.stringify({ error: outcome.error });
   const { reason } = outcome;
@@ -101,7 +106,7 @@ function endSteering(uow: UnitOfWork, threadId: string, settled: RunRecord, endi
 }
 
 function removeIfEphemeral(uow: UnitOfWork, run: RunRecord): void {
-  if (run.threadId !== null) return;
+  if (run.threadId !== null || run.status === "interrupted") return;
   if (!run.policy.includes('"onCompletion":"delete"')) return;
   const { onCompletion } = storedPolicy(run);
   if (onCompletion !== "delete") return;

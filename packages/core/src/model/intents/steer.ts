@@ -29,6 +29,7 @@ export function handOverTo(uow: UnitOfWork, live: RunRecord, run: RunRecord): Ru
 
 /** How one settles that was taken by a run that ended so. */
 export function outcomeOfTaken(outcome: Outcome): Outcome {
+  if (outcome.status === "interrupted") return { ...outcome, questions: [] };
   return outcome.status === "failed" ? { ...outcome, counts: "none" } : outcome;
 }
 

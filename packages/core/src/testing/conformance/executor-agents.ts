@@ -4,10 +4,11 @@
  */
 
 import type { JsonObject } from "../../model/json.js";
+import type { StepContext, StepOptions } from "../../ports/agent-calls.js";
 import type { AttemptSession } from "../../ports/executor.js";
 
 /** What every executor gives an agent's function. */
-export interface AgentContext extends AttemptSession {
+export interface AgentContext extends Pick<AttemptSession, "emit" | "delta" | "checkpoint"> {
   readonly input: unknown;
   readonly config: unknown;
   readonly values: JsonObject;
@@ -15,7 +16,11 @@ export interface AgentContext extends AttemptSession {
   readonly runId: string;
   readonly threadId: string | undefined;
   readonly attempt: number;
+  readonly resumed: boolean;
   readonly signal: AbortSignal;
+  step(key: string, work: (step: StepContext) => unknown, options?: StepOptions): Promise<unknown>;
+  interrupt(key: string, payload: unknown): Promise<unknown>;
+  sleep(duration: number): Promise<void>;
 }
 
 export type ConformanceAgent = (context: AgentContext) => unknown;
@@ -72,6 +77,40 @@ export const executorAgents = {
       signal.addEventListener("abort", stop, { once: true });
       void emit("waiting", null);
     }),
+
+  steps: async ({ step, resumed }) => {
+    const known = await step("known", () => "done again");
+    const made = await step("made", () => ({ n: 1, list: ["ä😀"] }));
+    const nothing = await step("nothing", () => undefined);
+    const tried = await step("tried", ({ tries }) => (tries < 3 ? Promise.reject(new AgentMistake("again")) : tries), {
+      retry: { maxFailures: 3, delay: 0 },
+    });
+    const failed = await step("failed", () => Promise.reject(new AgentMistake("for good"))).catch(String);
+    return { output: { known, made, nothing: nothing ?? "nothing", tried, failed, resumed } };
+  },
+
+  slowStep: async ({ step }) => {
+    const codeOf = (error: unknown) => (error as { readonly code?: unknown }).code ?? String(error);
+    const never = ({ signal }: StepContext) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    return { output: await step("slow", never, { timeout: 20 }).catch(codeOf) };
+  },
+
+  ask: async ({ interrupt, emit }) => {
+    const size = await interrupt("size", { text: "Which size?" });
+    try {
+      await Promise.all([interrupt("colour", "Which?"), interrupt("shape", null)]);
+    } catch {
+      await emit("went_on", null);
+    }
+    return { output: size };
+  },
+
+  nap: async ({ sleep, emit }) => {
+    await sleep(20);
+    await emit("awake", null);
+    return { output: "slept" };
+  },
 
   mutate: ({ values }) => {
     try {

@@ -2,8 +2,19 @@
 
 import assert from "node:assert/strict";
 import { HeddleError } from "../../errors.js";
-import { deepFreeze, type JsonObject } from "../../model/json.js";
-import type { Attempt, AttemptResult, AttemptSession, Executor } from "../../ports/executor.js";
+import { deepFreeze, type Json, type JsonObject } from "../../model/json.js";
+import type {
+  AskOptions,
+  Attempt,
+  AttemptResult,
+  AttemptSession,
+  Executor,
+  Remembered,
+  Wake,
+} from "../../ports/executor.js";
+import { AttemptEnded } from "../../ports/executor.js";
+import { systemClock } from "../../runtime/system-clock.js";
+import { systemRandom } from "../../runtime/system-random.js";
 import type { ExecutorAgentName } from "./executor-agents.js";
 
 export interface ExecutorFixture {
@@ -13,7 +24,7 @@ export interface ExecutorFixture {
 }
 
 export interface ExecutorCase {
-  readonly group: "executor";
+  readonly group: "executor" | "executor steps";
   readonly name: string;
   run(fixture: ExecutorFixture): Promise<void>;
 }
@@ -126,11 +137,69 @@ const bodies: Readonly<Record<string, (fixture: ExecutorFixture) => Promise<void
   },
 };
 
-export const executorConformance: readonly ExecutorCase[] = Object.entries(bodies).map(([name, run]) => ({
-  group: "executor",
-  name,
-  run,
-}));
+const stepBodies: typeof bodies = {
+  async "a step is done once: what is remembered comes back, what is new is told, a failure is not kept"(fixture) {
+    const session = new RecordingSession({ known: "from before" });
+    const { output } = await execute(fixture, "steps", { resumed: true }, session);
+    assert.deepEqual(output, {
+      known: "from before",
+      made: { n: 1, list: ["ä😀"] },
+      nothing: "nothing",
+      tried: 3,
+      failed: "AgentMistake: for good",
+      resumed: true,
+    });
+    assert.deepEqual(session.calls, [
+      ["beginStep", "known", undefined, undefined],
+      ["beginStep", "made", undefined, undefined],
+      ["endStep", "made", { n: 1, list: ["ä😀"] }, undefined],
+      ["beginStep", "nothing", undefined, undefined],
+      ["endStep", "nothing", undefined, undefined],
+      ["beginStep", "tried", undefined, undefined],
+      ["endStep", "tried", 3, undefined],
+      ["beginStep", "failed", undefined, undefined],
+      ["failStep", "failed", undefined, undefined],
+    ]);
+  },
+
+  async "a step that takes too long fails with its code"(fixture) {
+    assert.equal((await execute(fixture, "slowStep")).output, "STEP_TIMEOUT");
+  },
+
+  async "an answer comes back; questions that are asked at once all arrive; the attempt does not go on behind them"(
+    fixture,
+  ) {
+    const session = new RecordingSession({}, { size: { pick: "L" } });
+    // Whatever the code makes of it does not count: some end, some throw.
+    await execute(fixture, "ask", {}, session).catch(() => {});
+    assert.deepEqual(session.calls.slice(0, 3), [
+      ["ask", "size", { text: "Which size?" }, undefined],
+      ["ask", "colour", "Which?", undefined],
+      ["ask", "shape", null, undefined],
+    ]);
+    assert.ok(!session.hasEmitted, "an event after the question");
+  },
+
+  async "a sleep is over when the session says so"(fixture) {
+    const session = new RecordingSession();
+    assert.equal((await execute(fixture, "nap", {}, session)).output, "slept");
+    assert.deepEqual(
+      session.calls.map(([method, what]) => [method, what]),
+      [
+        ["sleep", { after: 20 }],
+        ["emit", "awake"],
+      ],
+    );
+  },
+};
+
+const casesOf = (group: ExecutorCase["group"], cases: typeof bodies): readonly ExecutorCase[] =>
+  Object.entries(cases).map(([name, run]) => ({ group, name, run }));
+
+export const executorConformance = casesOf("executor", bodies);
+
+/** For executors that carry steps, questions and sleeps. */
+export const executorStepConformance = casesOf("executor steps", stepBodies);
 
 const values: JsonObject & { readonly kept: JsonObject } = deepFreeze({ kept: { a: [1, 2] }, deep: { list: [1] } });
 
@@ -147,6 +216,7 @@ function execute(
     lineageId: "run",
     agent: agentOf(name),
     attempt: 1,
+    resumed: false,
     input,
     inputJson: input as Attempt["inputJson"],
     config: undefined,
@@ -154,6 +224,8 @@ function execute(
     values,
     signal: new AbortController().signal,
     fence: new AbortController().signal,
+    clock: systemClock,
+    random: systemRandom,
     ...given,
   };
   return executor.execute(attempt, session);
@@ -161,11 +233,22 @@ function execute(
 
 /** Writes down what is called, and answers once its gate is open. */
 class RecordingSession implements AttemptSession {
-  readonly calls: (readonly [method: string, type: string, payload: unknown, options: unknown])[] = [];
+  readonly calls: (readonly [method: string, what: unknown, payload: unknown, options: unknown])[] = [];
   gate: Promise<void> = Promise.resolve();
   #values: JsonObject = values;
+  #ended: AttemptEnded | undefined;
+
+  constructor(
+    readonly steps: JsonObject = {},
+    readonly answers: JsonObject = {},
+  ) {}
+
+  get hasEmitted(): boolean {
+    return this.calls.some(([method]) => method === "emit");
+  }
 
   async emit(type: string, payload: unknown, options?: { readonly key?: string }): Promise<void> {
+    if (this.#ended !== undefined) throw this.#ended;
     this.calls.push(["emit", type, payload, options]);
     await this.gate;
   }
@@ -178,6 +261,32 @@ class RecordingSession implements AttemptSession {
     await this.gate;
     this.#values = { ...this.#values, ...(update as JsonObject) };
     return this.#values;
+  }
+
+  async beginStep(key: string): Promise<Remembered | undefined> {
+    this.calls.push(["beginStep", key, undefined, undefined]);
+    return Object.hasOwn(this.steps, key) ? { value: this.steps[key] as Json } : undefined;
+  }
+
+  async endStep(key: string, result: unknown): Promise<Remembered> {
+    this.calls.push(["endStep", key, result, undefined]);
+    return result === undefined ? {} : { value: result as Json };
+  }
+
+  failStep(key: string): void {
+    this.calls.push(["failStep", key, undefined, undefined]);
+  }
+
+  async ask(key: string, payload: unknown, { schema, expiresIn }: AskOptions = {}): Promise<Json> {
+    this.calls.push(["ask", key, payload, schema ?? expiresIn]);
+    if (Object.hasOwn(this.answers, key)) return this.answers[key] as Json;
+    this.#ended ??= new AttemptEnded();
+    throw this.#ended;
+  }
+
+  async sleep(until: Wake): Promise<void> {
+    this.calls.push(["sleep", until, undefined, undefined]);
+    await this.gate;
   }
 }
 

@@ -1,0 +1,40 @@
+/**
+ * What an agent's function is called with, made of an attempt and its session: for every executor whose agents are
+ * functions, in whichever process they run.
+ */
+
+import type { InterruptOptions, SleepOptions, StepContext, StepOptions } from "../ports/agent-calls.js";
+import type { Attempt, AttemptSession } from "../ports/executor.js";
+import { askWithSchema } from "./ask-with-schema.js";
+import { runStep } from "./run-step.js";
+
+/** Typed for users by `AgentContext` in `engine/agent.ts`. */
+export function agentContext(attempt: Attempt, session: AttemptSession): object {
+  return {
+    input: attempt.input,
+    values: attempt.values,
+    config: attempt.config,
+    runId: attempt.runId,
+    threadId: attempt.threadId ?? undefined,
+    metadata: attempt.metadata,
+    attempt: attempt.attempt,
+    resumed: attempt.resumed,
+    signal: attempt.signal,
+    emit: session.emit.bind(session),
+    delta: session.delta.bind(session),
+    checkpoint: session.checkpoint.bind(session),
+    step: (key: string, work: (step: StepContext) => unknown, options?: StepOptions) =>
+      heard(runStep(attempt, session, key, work, options)),
+    interrupt: (key: string, payload: unknown, options?: InterruptOptions) =>
+      heard(askWithSchema(session, key, payload, options)),
+    sleep: (after: number, options?: SleepOptions) => heard(session.sleep({ after }, options?.key)),
+    sleepUntil: (date: Date | number, options?: SleepOptions) =>
+      heard(session.sleep({ at: Number(date) }, options?.key)),
+  };
+}
+
+/** What an agent left unawaited when its attempt ended is no reason to end the process: the engine knows. */
+function heard<Value>(promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => {});
+  return promise;
+}

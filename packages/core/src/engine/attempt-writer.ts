@@ -1,0 +1,139 @@
+/**
+ * What one attempt writes while it runs: events, deltas, memos, checkpoints. One commit comes after the other, each
+ * fenced by the attempt's number.
+ */
+
+import { HeddleError } from "../errors.js";
+import type { DeltaFrame } from "../model/event.js";
+import { streamOf } from "../model/event.js";
+import type { AttemptRef, NewEvent, NewMemo, RecordProgress } from "../model/intents/intent.js";
+import type { JsonObject } from "../model/json.js";
+import { copyJson } from "../model/json.js";
+import type { RunRecord } from "../model/run.js";
+import { shown } from "../model/shown.js";
+import { Outbox } from "../runtime/outbox.js";
+import type { AttemptValues } from "./attempt-values.js";
+import { checkId, checkJson } from "./check-input.js";
+import type { Core } from "./core.js";
+import { persist } from "./persist.js";
+
+export interface WriterHooks {
+  /** The attempt's values, while it may write. @throws HeddleError LEASE_LOST */
+  requireRunning(): AttemptValues;
+  /** The storage refused: somebody else has the run. */
+  lost(): void;
+}
+
+export class AttemptWriter {
+  readonly outbox: Outbox;
+  readonly #core: Core;
+  readonly #ref: AttemptRef;
+  readonly #hooks: WriterHooks;
+  #checkpoints: Promise<unknown> = Promise.resolve();
+  #writing: Promise<unknown> = Promise.resolve();
+  #deltas = 0;
+  /** The newest event of this attempt that is committed: what a delta that is sent now follows. */
+  #lastSeq: number;
+
+  constructor(core: Core, run: RunRecord, ref: AttemptRef, hooks: WriterHooks) {
+    this.#core = core;
+    this.#ref = ref;
+    this.#hooks = hooks;
+    this.#lastSeq = run.lastSeq;
+    this.outbox = new Outbox(
+      (events) => this.#commitHeld({ events }),
+      (delta) => core.deltas.publish(streamOf(run), delta, this.#lastSeq),
+    );
+  }
+
+  emit(type: string, payload: unknown, key: string | undefined): Promise<void> {
+    try {
+      const { limits } = this.#core.settings;
+      const event = newEvent(type, payload, limits.event);
+      return this.outbox.emit(key === undefined ? event : { ...event, key: checkId("event key", key, limits) });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  delta(type: string, payload: unknown, options: { readonly messageId?: string } = {}): void {
+    requireOwnType(type);
+    // Before its number is given out: a refused delta leaves no gap.
+    const copy = copyJson(payload ?? null, "delta");
+    const frame: DeltaFrame = {
+      kind: "delta",
+      runId: this.#ref.runId,
+      attempt: this.#ref.attempt,
+      sequenceNumber: ++this.#deltas,
+      type,
+      ...(options.messageId === undefined ? {} : { messageId: options.messageId }),
+      payload: copy,
+    };
+    this.outbox.delta(frame);
+  }
+
+  /** One after the other: each is against the one before. */
+  checkpoint(update: Readonly<Record<string, unknown>>): Promise<JsonObject> {
+    const written = this.#checkpoints.then(() => this.#writeCheckpoint(update));
+    this.#checkpoints = written.catch(() => {});
+    return written;
+  }
+
+  /** Resolves when the lineage remembers it. */
+  async remember(memo: NewMemo): Promise<void> {
+    await this.outbox.drain();
+    this.#hooks.requireRunning();
+    await this.#commitHeld({ events: [], memos: [memo] });
+  }
+
+  /** No checkpoint is under way any more. */
+  async checkpointsWritten(): Promise<void> {
+    await this.#checkpoints;
+  }
+
+  async #writeCheckpoint(update: Readonly<Record<string, unknown>>): Promise<JsonObject> {
+    await this.outbox.drain();
+    const values = this.#hooks.requireRunning();
+    const changed = values.change(update, this.#core.random.id("chk"));
+    if (changed.checkpoint.encoding === "same") return values.visible;
+    await this.#commitHeld({ events: [], checkpoint: changed.checkpoint });
+    values.adopt(changed);
+    return values.visible;
+  }
+
+  /** One after the other: each says behind which event it comes, so that it may be sent again when its answer got lost. */
+  #commitHeld(progress: Omit<RecordProgress, "kind" | "attempt">): Promise<void> {
+    const written = this.#writing.then(() => this.#commitNext(progress));
+    this.#writing = written.catch(() => {});
+    return written;
+  }
+
+  async #commitNext(progress: Omit<RecordProgress, "kind" | "attempt">): Promise<void> {
+    const intent = { kind: "record_progress", attempt: this.#ref, after: this.#lastSeq, ...progress } as const;
+    try {
+      const { lastSeq } = await persist(this.#core, () => this.#core.committer.commit<"record_progress">(intent));
+      this.#lastSeq = lastSeq;
+    } catch (error) {
+      if (HeddleError.is(error, "LEASE_LOST")) this.#hooks.lost();
+      throw error;
+    }
+  }
+}
+
+function newEvent(type: string, payload: unknown, limit: number): NewEvent {
+  requireOwnType(type);
+  return { type, payload: checkJson(`event ${type}`, payload, limit) };
+}
+
+/** Lifecycle frames are the engine's own: a reader must be able to trust them. */
+function requireOwnType(type: unknown): void {
+  const fits = typeof type === "string" && type.length > 0 && type.length <= 100 && !reserved.test(type);
+  if (fits) return;
+  throw new HeddleError(
+    "INVALID_ARGUMENT",
+    `"${shown(type)}" cannot be a frame's type: 1 to 100 characters, and "run_…", "thread_…" and "values_updated" are the engine's.`,
+    { details: { field: "type" } },
+  );
+}
+
+const reserved = /^(run_|thread_|values_updated$|snapshot$|dropped$)/;

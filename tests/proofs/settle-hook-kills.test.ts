@@ -69,7 +69,7 @@ const subjects: Subject[] = [
 
 test.each(subjects)(
   "$kills kills around the commit, on $name",
-  { timeout: 25 * minutes },
+  { timeout: 40 * minutes },
   async ({ name, kills, create }) => {
     const { database, query } = create();
     await createOutcomes(database);

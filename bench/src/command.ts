@@ -10,7 +10,7 @@ import { lookAtMachine, whyNotQuiet } from "./machine.js";
 import { measure } from "./measure.js";
 import type { Server } from "./postgres-server.js";
 import { serverSettings, startServer } from "./postgres-server.js";
-import { type Report, reportOf, skippedReport, textOf } from "./report.js";
+import { type Report, reportOf, skippedReport, summaryOf, textOf } from "./report.js";
 import type { Row } from "./row.js";
 import { atOnce, type Method, methods } from "./workload.js";
 
@@ -57,7 +57,7 @@ export async function runCommand(command: Command): Promise<void> {
     });
     const result = resultOf(command.title, machine, method, reports);
     if (options.json) console.log(JSON.stringify(result, null, 2));
-    else console.log(`${introduction(result)}\n\n${textOf(reports, rows)}`);
+    else console.log([introduction(result), textOf(reports, rows), summaryOf(reports)].filter(Boolean).join("\n\n"));
     const chart = options.chart ?? (options.size === "full" && options.only === undefined ? command.chart : undefined);
     if (chart !== undefined) writeFileSync(chart, chartOf(reports, captionOf(result)));
     if (result.notQuiet !== undefined)

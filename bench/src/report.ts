@@ -63,6 +63,13 @@ export function textOf(reports: readonly Report[], rows: readonly Row[]): string
     .join("\n\n");
 }
 
+/** `undefined` where nothing was bounded. */
+export function summaryOf(reports: readonly Report[]): string | undefined {
+  const verdicts = reports.flatMap(({ verdicts }) => verdicts);
+  if (verdicts.length === 0) return undefined;
+  return `${verdicts.filter(({ met }) => met).length} of ${verdicts.length} bounds met`;
+}
+
 function textOfOne({ title, skipped, lines, verdicts }: Report, row: Row | undefined): string {
   if (skipped !== undefined || row === undefined) return `${title}\n  not measured: ${skipped}`;
   const columns = columnsOf(row).filter(({ name }) => lines.some(({ figures }) => isShown(figures[name])));

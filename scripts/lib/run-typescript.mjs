@@ -9,9 +9,15 @@ import { pathToFileURL } from "node:url";
  * Runs a TypeScript file of a package as its `npm start` does, less the npm and shell processes between, so that
  * signals and the terminal reach it directly.
  * @param {Run} run @param {string} folder @param {string} file @param {string[]} [args]
- * @param {CommandOptions & { node?: string }} [options] `node` is the Node to run it with, this one by default
+ * @param {CommandOptions & { node?: string, nodeOptions?: string[] }} [options] `node` is the Node to run it with, this one by default
  */
-export function runTypeScript(run, folder, file, args = [], { node = process.execPath, ...options } = {}) {
+export function runTypeScript(
+  run,
+  folder,
+  file,
+  args = [],
+  { node = process.execPath, nodeOptions = [], ...options } = {},
+) {
   const tsx = createRequire(join(folder, "package.json")).resolve("tsx");
-  return run(node, ["--import", pathToFileURL(tsx).href, file, ...args], { cwd: folder, ...options });
+  return run(node, [...nodeOptions, "--import", pathToFileURL(tsx).href, file, ...args], { cwd: folder, ...options });
 }

@@ -67,4 +67,5 @@ function runWithOwnMounts(args: readonly string[]): number | undefined {
   return spawnSync("unshare", [...unshare, ...self], { stdio: "inherit", env }).status ?? 1;
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// Said outright: what stops an embedded PostgreSQL at the end would answer 0 for us.
+process.exit(await main(process.argv.slice(2)));

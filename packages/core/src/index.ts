@@ -12,6 +12,9 @@ export type {
   AgentResult,
   AnyJson,
   AnyValues,
+  ConfigOf,
+  InputOf,
+  OutputOf,
   ValuesUpdate,
 } from "./engine/agent.js";
 export { defineAgent } from "./engine/agent.js";
@@ -31,11 +34,9 @@ export { isDelta, isEvent } from "./engine/frames.js";
 export type { AnyTransaction, ForeignTransaction, Transaction } from "./engine/host-transaction.js";
 export type { FrameStream, StreamOptions } from "./engine/open-stream.js";
 export type { PageOf, PageOptions } from "./engine/page.js";
-export type { CancelOptions, CancelResult, OutputOf, RunHandle, RunOutcome, WaitOptions } from "./engine/run-handle.js";
+export type { CancelOptions, CancelResult, RunHandle, RunOutcome, WaitOptions } from "./engine/run-handle.js";
 export type {
   CancelManyOptions,
-  ConfigOf,
-  InputOf,
   Runs,
   RunsFilter,
   RunsListOptions,
@@ -87,7 +88,16 @@ export type {
 } from "./model/run-view.js";
 export type { ThreadStatus } from "./model/thread.js";
 export type { Thread } from "./model/thread-view.js";
-export type { InterruptOptions, SleepOptions, StepContext, StepOptions, StepRetry } from "./ports/agent-calls.js";
+export type {
+  Child,
+  ChildOptions,
+  ChildRef,
+  InterruptOptions,
+  SleepOptions,
+  StepContext,
+  StepOptions,
+  StepRetry,
+} from "./ports/agent-calls.js";
 export type {
   AskOptions,
   Attempt,

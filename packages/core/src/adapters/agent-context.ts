@@ -3,7 +3,14 @@
  * functions, in whichever process they run.
  */
 
-import type { InterruptOptions, SleepOptions, StepContext, StepOptions } from "../ports/agent-calls.js";
+import type {
+  Child,
+  ChildOptions,
+  InterruptOptions,
+  SleepOptions,
+  StepContext,
+  StepOptions,
+} from "../ports/agent-calls.js";
 import type { Attempt, AttemptSession } from "../ports/executor.js";
 import { askWithSchema } from "./ask-with-schema.js";
 import { runStep } from "./run-step.js";
@@ -28,9 +35,22 @@ export function agentContext(attempt: Attempt, session: AttemptSession): object 
     interrupt: (key: string, payload: unknown, options?: InterruptOptions) =>
       heard(askWithSchema(session, key, payload, options)),
     sleep: (after: number, options?: SleepOptions) => heard(session.sleep({ after }, options?.key)),
+    start: (key: string, agent: { readonly name: string }, input: unknown, options?: ChildOptions) =>
+      heard(startChild(session, key, agent, input, options)),
     sleepUntil: (date: Date | number, options?: SleepOptions) =>
       heard(session.sleep({ at: Number(date) }, options?.key)),
   };
+}
+
+async function startChild(
+  session: AttemptSession,
+  key: string,
+  agent: { readonly name: string },
+  input: unknown,
+  options?: ChildOptions,
+): Promise<Child> {
+  const { runId } = await session.startChild(key, agent?.name, input, options);
+  return { runId, result: () => heard(session.childResult(key)) };
 }
 
 /** What an agent left unawaited when its attempt ended is no reason to end the process: the engine knows. */

@@ -7,7 +7,14 @@ import type { Remove } from "../model/reconcile.js";
 import type { BusyStrategy, RetryPolicy } from "../model/run.js";
 import { busyStrategies } from "../model/run.js";
 import type { SettledRun } from "../model/run-view.js";
-import type { InterruptOptions, SleepOptions, StepContext, StepOptions } from "../ports/agent-calls.js";
+import type {
+  Child,
+  ChildOptions,
+  InterruptOptions,
+  SleepOptions,
+  StepContext,
+  StepOptions,
+} from "../ports/agent-calls.js";
 import type { Executor } from "../ports/executor.js";
 import { isId } from "./check-input.js";
 import type { Emit, SendDelta } from "./frames.js";
@@ -68,6 +75,20 @@ export interface AgentContext<Input, Values, Config> {
    * @param options.key default: its place among the sleeps without one
    */
   sleep(duration: number, options?: SleepOptions): Promise<void>;
+  /**
+   * Start a run of another agent (or of this one) as a child: once per lineage and key, whatever is retried, crashes or
+   * resumes. While this attempt only waits for children it holds no slot; a wait that lasts longer than `suspendAfter` ends
+   * it, and the run goes on from the top when a child is done. A child goes on alone where this run succeeds, and is
+   * canceled where it fails, is canceled or is deleted with its thread.
+   * @param key 1 to 255 characters, the same in every attempt, unique among the children of one
+   * @throws HeddleError DUPLICATE_KEY, UNKNOWN_AGENT, INVALID_INPUT, THREAD_BUSY, THREAD_DEADLOCK, RUN_GONE, …
+   */
+  start<Of extends AgentLike>(
+    key: string,
+    agent: Of,
+    input: InputOf<Of>,
+    options?: ChildOptions<ConfigOf<Of>>,
+  ): Promise<Child<OutputOf<Of>>>;
   /** As `sleep`, to a point in time: a `Date` or epoch ms. */
   sleepUntil(date: Date | number, options?: SleepOptions): Promise<void>;
 }
@@ -164,6 +185,12 @@ interface HasCode {
 interface RunsElsewhere {
   readonly executor: Executor;
 }
+
+export type InputOf<Of extends AgentLike> = Of extends AgentLike<infer Input> ? z.input<Input> : unknown;
+export type ConfigOf<Of extends AgentLike> =
+  Of extends AgentLike<z.ZodType, z.ZodType, z.ZodType, infer Config> ? z.input<Config> : unknown;
+export type OutputOf<Of extends AgentLike> =
+  Of extends AgentLike<z.ZodType, z.ZodType, infer Output> ? z.output<Output> : unknown;
 
 /**
  * Declare an agent. Types flow from the schemas to `run`, `start` and `result`.

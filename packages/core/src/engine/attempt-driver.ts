@@ -22,6 +22,7 @@ import type { RunError, RunPolicy, RunRecord } from "../model/run.js";
 import { never, storedPolicy } from "../model/run.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Attempt, AttemptResult, AttemptSession } from "../ports/executor.js";
+import { AttemptChildren } from "./attempt-children.js";
 import {
   attemptTimedOut,
   canceledError,
@@ -164,6 +165,7 @@ export class AttemptDriver {
   #stopWith(stop: Stop, error: HeddleError): void {
     this.#stop = stop;
     if (!this.#abort.signal.aborted) this.#abort.abort(error);
+    this.#pause.stopWaits(error);
   }
 
   #timeOut(stop: "timeout" | "deadline", error: HeddleError): void {
@@ -263,6 +265,7 @@ export class AttemptDriver {
       steps,
       questions: this.#questions,
       sleeps: new AttemptSleep({ ...parts, memory }),
+      children: new AttemptChildren({ ...parts, memory, attempt: this.#ref, lost: () => this.loseLease() }),
     });
   }
 

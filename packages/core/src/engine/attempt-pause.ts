@@ -48,6 +48,8 @@ export class AttemptPause {
   #cancelTimer: (() => void) | undefined;
   readonly #waits = new Set<Waiter>();
   #suspendedOn: readonly Wait[] = [];
+  /** Why nothing is waited for any more. */
+  #stopped: Error | undefined;
 
   constructor(options: PauseOptions) {
     this.#options = options;
@@ -97,6 +99,7 @@ export class AttemptPause {
   /** A wait of the agent: the attempt may be suspended meanwhile. Rejects then, and at the end. */
   wait<Value>(what: Wait, done: Promise<Value>): Promise<Value> {
     if (this.#state !== "going") return Promise.reject(this.refusal);
+    if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { ...what, reject };
       this.#waits.add(waiter);
@@ -108,6 +111,12 @@ export class AttemptPause {
       });
       this.#look();
     });
+  }
+
+  /** The attempt has to stop: its waits, too, end with the reason. */
+  stopWaits(reason: Error): void {
+    this.#stopped ??= reason;
+    this.#dropWaits(reason);
   }
 
   /** A question is asked. @throws where the attempt has ended already */
@@ -123,18 +132,18 @@ export class AttemptPause {
   close(refusal: () => Error): void {
     if (this.#state === "going") this.#closed = refusal;
     this.#state = "ended";
-    this.#dropWaits();
+    this.#dropWaits(this.refusal);
   }
 
   #beginToEnd(): void {
     this.#state = "ending";
-    this.#dropWaits();
+    this.#dropWaits(this.refusal);
     this.#look();
   }
 
-  #dropWaits(): void {
+  #dropWaits(reason: Error): void {
     this.#stopWaiting();
-    for (const waiter of this.#waits) waiter.reject(this.refusal);
+    for (const waiter of this.#waits) waiter.reject(reason);
     this.#waits.clear();
   }
 

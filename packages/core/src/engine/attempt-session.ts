@@ -1,6 +1,7 @@
 /** What the agent of one attempt may do meanwhile, put together from its parts. */
 
 import type { AttemptSession } from "../ports/executor.js";
+import type { AttemptChildren } from "./attempt-children.js";
 import type { AttemptPause } from "./attempt-pause.js";
 import type { AttemptQuestions } from "./attempt-questions.js";
 import type { AttemptSleep } from "./attempt-sleep.js";
@@ -13,9 +14,10 @@ export interface SessionParts {
   readonly steps: AttemptSteps;
   readonly questions: AttemptQuestions;
   readonly sleeps: AttemptSleep;
+  readonly children: AttemptChildren;
 }
 
-export function attemptSession({ pause, writer, steps, questions, sleeps }: SessionParts): AttemptSession {
+export function attemptSession({ pause, writer, steps, questions, sleeps, children }: SessionParts): AttemptSession {
   return {
     emit: (type, payload, options) => pause.call(() => writer.emit(type, payload, options?.key)),
     delta: (type, payload, options) => {
@@ -27,5 +29,7 @@ export function attemptSession({ pause, writer, steps, questions, sleeps }: Sess
     failStep: (key) => steps.fail(key),
     ask: (key, payload, options) => questions.ask(key, payload, options),
     sleep: (wake, key) => sleeps.sleep(wake, key),
+    startChild: (key, agent, input, options) => children.start(key, agent, input, options),
+    childResult: (key) => children.result(key),
   };
 }

@@ -1,6 +1,5 @@
 /** One run, as its starter and everyone who looks it up holds it. */
 
-import type { z } from "zod";
 import { HeddleError } from "../errors.js";
 import type { RunFrame } from "../model/event.js";
 import type { JsonObject } from "../model/json.js";
@@ -9,7 +8,6 @@ import type { CancelReason, RunError, RunRecord } from "../model/run.js";
 import { isSettled } from "../model/run.js";
 import type { Run } from "../model/run-view.js";
 import { storedError, storedReason, viewRun } from "../model/run-view.js";
-import type { AgentLike } from "./agent.js";
 import { cancelOnDisconnect } from "./cancel-on-disconnect.js";
 import { checkCancelOptions, checkReaderOptions } from "./check-input.js";
 import type { Core } from "./core.js";
@@ -48,9 +46,6 @@ export interface CancelResult {
   /** With `wait`: whether the agent's code returned, or was fenced off after its grace. */
   readonly stopped?: true | "abandoned";
 }
-
-export type OutputOf<Of extends AgentLike> =
-  Of extends AgentLike<z.ZodType, z.ZodType, infer Output> ? z.output<Output> : unknown;
 
 export class RunHandle<Output = unknown> {
   readonly id: string;
@@ -183,7 +178,7 @@ export class RunHandle<Output = unknown> {
   }
 }
 
-function outcomeOf<Output>(run: RunRecord): RunOutcome<Output> {
+export function outcomeOf<Output>(run: RunRecord): RunOutcome<Output> {
   switch (run.status) {
     case "succeeded":
       return { status: "succeeded", output: parseJson(run.output ?? "null", `output of run ${run.id}`) as Output };
@@ -196,7 +191,7 @@ function outcomeOf<Output>(run: RunRecord): RunOutcome<Output> {
   }
 }
 
-function unsuccessful(runId: string, outcome: Exclude<RunOutcome, { status: "succeeded" }>): HeddleError {
+export function unsuccessful(runId: string, outcome: Exclude<RunOutcome, { status: "succeeded" }>): HeddleError {
   switch (outcome.status) {
     case "failed": {
       const { error } = outcome;

@@ -1,6 +1,5 @@
 /** Runs of an engine: start, look up, list, cancel. */
 
-import type { z } from "zod";
 import { HeddleError } from "../errors.js";
 import type { AcceptRun } from "../model/intents/intent.js";
 import type { RunRecord, RunStatus } from "../model/run.js";
@@ -9,22 +8,18 @@ import type { Run } from "../model/run-view.js";
 import { viewRun } from "../model/run-view.js";
 import { shown } from "../model/shown.js";
 import type { RunFilter } from "../ports/storage.js";
-import type { AgentLike } from "./agent.js";
+import type { AgentLike, ConfigOf, InputOf, OutputOf } from "./agent.js";
 import { checkCancelOptions, checkIds, checkMetadataFilter, checkText, isId, requireOptions } from "./check-input.js";
 import type { Core } from "./core.js";
 import { runNotFound } from "./not-found.js";
 import type { PageOf, PageOptions } from "./page.js";
 import { pageQuery, readPage } from "./page.js";
-import type { CancelOptions, OutputOf } from "./run-handle.js";
+import type { CancelOptions } from "./run-handle.js";
 import { RunHandle } from "./run-handle.js";
 import { invalidArgument } from "./settings.js";
 import type { AnyStartOptions, StatelessStartOptions } from "./start-run.js";
 import { acceptIntent, oneOf } from "./start-run.js";
 import { accept, applyIn, runTransaction } from "./transaction.js";
-
-export type InputOf<Of extends AgentLike> = Of extends AgentLike<infer Input> ? z.input<Input> : unknown;
-export type ConfigOf<Of extends AgentLike> =
-  Of extends AgentLike<z.ZodType, z.ZodType, z.ZodType, infer Config> ? z.input<Config> : unknown;
 
 export interface RunsFilter {
   readonly ids?: readonly string[];

@@ -14,7 +14,7 @@ import type { Thread } from "../model/thread-view.js";
 import { viewThread } from "../model/thread-view.js";
 import { isHandedOver, isQueued } from "../model/unit-of-work.js";
 import { checkpointNotFound } from "../runtime/values-cache.js";
-import type { AgentLike } from "./agent.js";
+import type { AgentLike, ConfigOf, InputOf, OutputOf } from "./agent.js";
 import {
   checkBoolean,
   checkId,
@@ -30,8 +30,7 @@ import { threadNotFound } from "./not-found.js";
 import type { FrameStream, StreamOptions } from "./open-stream.js";
 import { threadFrames } from "./open-stream.js";
 import { checkLimit } from "./page.js";
-import type { OutputOf, RunHandle } from "./run-handle.js";
-import type { ConfigOf, InputOf } from "./runs.js";
+import type { RunHandle } from "./run-handle.js";
 import { startRun } from "./runs.js";
 import { invalidArgument } from "./settings.js";
 import type { ThreadStartOptions } from "./start-run.js";

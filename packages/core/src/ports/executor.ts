@@ -5,6 +5,7 @@
  */
 
 import type { Json, JsonObject } from "../model/json.js";
+import type { ChildOptions, ChildRef } from "./agent-calls.js";
 import type { Clock } from "./clock.js";
 import type { Random } from "./random.js";
 
@@ -100,6 +101,10 @@ export interface AttemptSession {
   ask(key: string, payload: unknown, options?: AskOptions): Promise<Json>;
   /** Resolves when the time has come, in this attempt or a later one. Without a key: by its place among those without. */
   sleep(until: Wake, key?: string): Promise<void>;
+  /** Start a run of `agent` as a child, or find the one that the lineage started under this key. */
+  startChild(key: string, agent: string, input: unknown, options?: ChildOptions): Promise<ChildRef>;
+  /** The output of a child that this attempt started or found. Rejects with what became of one that did not succeed. */
+  childResult(key: string): Promise<Json>;
 }
 
 /** `value` is absent where the step gave `undefined`. */

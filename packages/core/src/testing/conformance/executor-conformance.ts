@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { HeddleError } from "../../errors.js";
 import { deepFreeze, type Json, type JsonObject } from "../../model/json.js";
+import type { ChildOptions, ChildRef } from "../../ports/agent-calls.js";
 import type {
   AskOptions,
   Attempt,
@@ -282,6 +283,16 @@ class RecordingSession implements AttemptSession {
     if (Object.hasOwn(this.answers, key)) return this.answers[key] as Json;
     this.#ended ??= new AttemptEnded();
     throw this.#ended;
+  }
+
+  async startChild(key: string, agent: string, input: unknown, options?: ChildOptions): Promise<ChildRef> {
+    this.calls.push(["startChild", key, [agent, input], options]);
+    return { runId: `run of ${key}` };
+  }
+
+  async childResult(key: string): Promise<Json> {
+    this.calls.push(["childResult", key, undefined, undefined]);
+    return { by: key };
   }
 
   async sleep(until: Wake): Promise<void> {

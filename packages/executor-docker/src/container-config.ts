@@ -15,7 +15,7 @@ export function containerConfig(
   const { command, workdir, env = {}, user = defaultUser, network = "none" } = options;
   return {
     Image: image,
-    Labels: { ...labels },
+    Labels: { ...options.labels, ...labels },
     User: user,
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     ...(command === undefined ? {} : { Cmd: [...command] }),

@@ -17,13 +17,21 @@ export interface ContainerProgram extends AgentProgram {
 /** How long the outputs may stay open after the container's end, in ms. */
 const outputDelay = 500;
 
-/** @throws HeddleError COMMAND_NOT_FOUND, IMAGE_UNAVAILABLE, EXECUTOR_UNAVAILABLE; then nothing is left of it */
-export async function startContainer(docker: Docker, config: ContainerCreateOptions): Promise<ContainerProgram> {
+/**
+ * @param onLeft gets a container that could not be removed, since the engine was away
+ * @throws HeddleError COMMAND_NOT_FOUND, IMAGE_UNAVAILABLE, EXECUTOR_UNAVAILABLE
+ */
+export async function startContainer(
+  docker: Docker,
+  config: ContainerCreateOptions,
+  onLeft: (container: Container) => void,
+): Promise<ContainerProgram> {
   const container = await create(docker, config);
+  const removed = (): Promise<void> => remove(container).catch(() => onLeft(container));
   try {
-    return await attachAndStart(container);
+    return await attachAndStart(docker, container, removed);
   } catch (error) {
-    await remove(container).catch(() => {});
+    await removed();
     throw isCommandMissing(error) ? commandNotFound(config, error) : unavailable("start a container", error);
   }
 }
@@ -33,11 +41,16 @@ async function create(docker: Docker, config: ContainerCreateOptions): Promise<C
     return await docker.createContainer(config);
   } catch (error) {
     if (hasStatus(error, 404)) throw imageGone(config, error);
+    if (isCommandMissing(error)) throw commandNotFound(config, error);
     throw unavailable("create a container", error);
   }
 }
 
-async function attachAndStart(container: Container): Promise<ContainerProgram> {
+async function attachAndStart(
+  docker: Docker,
+  container: Container,
+  removeIt: () => Promise<void>,
+): Promise<ContainerProgram> {
   const stream = (await container.attach({
     stream: true,
     hijack: true,
@@ -46,7 +59,8 @@ async function attachAndStart(container: Container): Promise<ContainerProgram> {
     stderr: true,
   })) as Duplex;
   const { output, log } = demultiplex(stream);
-  const exit = untilExit(container);
+  let isStopped = false;
+  const exit = untilExit(docker, container, () => isStopped);
   // Asked for before the start: a container may be over before anybody waits for it.
   exit.catch(() => {});
   try {
@@ -72,28 +86,34 @@ async function attachAndStart(container: Container): Promise<ContainerProgram> {
       return isOver;
     },
     terminate() {
+      isStopped = true;
       container.kill({ signal: "SIGTERM" }).catch(() => {});
     },
     kill() {
-      removed ??= remove(container).finally(() => stream.destroy());
-      // What cannot be removed now, since the engine is gone, is found by its labels later.
-      return removed.catch(() => {});
+      isStopped = true;
+      removed ??= removeIt().finally(() => stream.destroy());
+      return removed;
     },
   };
 }
 
-async function untilExit(container: Container): Promise<ProgramExit> {
+async function untilExit(docker: Docker, container: Container, isStopped: () => boolean): Promise<ProgramExit> {
   const { StatusCode: code } = await ask("wait for a container", container.wait({ condition: "next-exit" }));
-  return { code, signal: null, outOfMemory: await wasOutOfMemory(container) };
+  const outOfMemory = await wasOutOfMemory(container);
+  if (signaled.includes(code) && !outOfMemory && !isStopped()) await ask("go on", docker.ping());
+  return { code, signal: null, outOfMemory };
 }
+
+/** Exit codes of SIGKILL and SIGTERM. Where nobody here sent one, it may be the engine, which ends. */
+const signaled = [137, 143];
 
 /** A container that is gone already was removed by us. */
 async function wasOutOfMemory(container: Container): Promise<boolean> {
   try {
-    const { State } = await container.inspect();
-    return State.OOMKilled;
-  } catch {
-    return false;
+    return (await container.inspect()).State.OOMKilled;
+  } catch (error) {
+    if (hasStatus(error, 404)) return false;
+    throw unavailable("tell how a container ended", error);
   }
 }
 
@@ -109,7 +129,7 @@ export async function remove(container: Container): Promise<void> {
 function isCommandMissing(error: unknown): boolean {
   if (!(error instanceof Error) || (!hasStatus(error, 400) && !hasStatus(error, 404) && !hasStatus(error, 500)))
     return false;
-  return /executable file not found|no such file or directory|permission denied|no command specified/i.test(
+  return /executable file not found|exec: .*(no such file or directory|permission denied)|no command specified/i.test(
     messageOf(error),
   );
 }

@@ -13,7 +13,7 @@ import type { ImageListener } from "./image.js";
 import { ImageSource } from "./image.js";
 import type { ContainerLimits, DockerExecutorOptions } from "./options.js";
 import { checkOptions, defaultContainerLimits, defaultReapEvery } from "./options.js";
-import { ownershipLabels } from "./ownership.js";
+import { claim, ownershipLabels } from "./ownership.js";
 import { Reaper } from "./reaper.js";
 import { WarmPool } from "./warm-pool.js";
 
@@ -75,7 +75,7 @@ class DockerExecutor implements Executor {
   async #execute(attempt: Attempt, session: AttemptSession): Promise<AttemptResult> {
     attempt.signal.throwIfAborted();
     const secrets = await readSecrets(this.#options.secrets);
-    const program = (await this.#pool.take()) ?? (await this.#start(attempt, tell(session, this.#options)));
+    const program = (await this.#takeWarm(attempt)) ?? (await this.#start(attempt, tell(session, this.#options)));
     const talk = this.#options.protocol === "json" ? runPlainCommand : converse;
     try {
       return await talk(program, attempt, session, { limits: this.#limits, secrets });
@@ -84,11 +84,19 @@ class DockerExecutor implements Executor {
     }
   }
 
+  async #takeWarm(attempt: Attempt): Promise<ContainerProgram | undefined> {
+    const program = await this.#pool.take();
+    // Before it hears of its run: whatever it then does, the run's end finds it.
+    if (program !== undefined) await claim(program.container, attempt);
+    return program;
+  }
+
   async #start(attempt: Attempt | undefined, listener: ImageListener): Promise<ContainerProgram> {
     const image = await unlessAborted(attempt?.signal, this.#image.ready(listener));
     const labels = ownershipLabels(this.#reaper.engine, attempt);
     try {
-      return await startContainer(this.#docker, containerConfig(this.#options, image, this.#limits, labels));
+      const config = containerConfig(this.#options, image, this.#limits, labels);
+      return await startContainer(this.#docker, config, (container) => this.#reaper.removeLater(container));
     } catch (error) {
       this.#image.forget();
       throw error;
@@ -110,6 +118,7 @@ function tell(session: AttemptSession, { image, build }: DockerExecutorOptions):
 /** Nobody waits for a long pull on behalf of a run that was canceled. The pull goes on, for the next. */
 async function unlessAborted<Result>(signal: AbortSignal | undefined, promise: Promise<Result>): Promise<Result> {
   if (signal === undefined) return promise;
+  promise.catch(() => {});
   let stop = (): void => {};
   const aborted = new Promise<never>((_resolve, reject) => {
     stop = () => reject(signal.reason);

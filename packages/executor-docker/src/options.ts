@@ -44,6 +44,8 @@ export interface DockerExecutorOptions {
   readonly newPrivileges?: boolean;
   /** `uid:gid` or a name that the image knows. Default `65534:65534`, which is nobody. */
   readonly user?: string;
+  /** The host's own labels. Those that begin with `heddle.` are taken. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Containers that wait, started, for the next runs; each is used for one. Default 0. */
   readonly warm?: number;
   /** Default: what `DOCKER_HOST` says, else `/var/run/docker.sock`. */
@@ -93,7 +95,7 @@ export const defaultReapEvery = 2_000;
 
 /** @throws HeddleError INVALID_ARGUMENT naming the field */
 export function checkOptions(options: DockerExecutorOptions): void {
-  const { image, build, protocol, secrets, pull, warm, mounts, tmpfs, reapEvery } = options;
+  const { image, build, protocol, secrets, pull, warm, mounts, tmpfs, labels, reapEvery } = options;
   if ((image === undefined) === (build === undefined)) throw invalid("image", 'or "build" is needed, and not both');
   if (build !== undefined) requireText("build.context", build.context);
   else requireText("image", image);
@@ -101,6 +103,9 @@ export function checkOptions(options: DockerExecutorOptions): void {
   requireOneOf("pull", pull, ["missing", "never", "always"]);
   if (protocol === "json" && secrets !== undefined) throw invalid("secrets", 'need the protocol "heddle"');
   if (warm !== undefined && !(Number.isInteger(warm) && warm >= 0)) throw invalid("warm", "must be a whole number");
+  if (Object.keys(labels ?? {}).some((name) => name.startsWith("heddle."))) {
+    throw invalid("labels", 'must not begin with "heddle."');
+  }
   if (reapEvery !== undefined && !(reapEvery > 0)) throw invalid("reapEvery", "must be a positive number of ms");
   for (const { source, target } of mounts ?? []) {
     requireText("mounts", source);

@@ -4,12 +4,22 @@
  */
 
 import type { ContainerProgram } from "./container-program.js";
+import { longestWait } from "./ownership.js";
+
+interface Waiting {
+  readonly since: number;
+  /** `undefined`: it could not be started. */
+  readonly program: Promise<ContainerProgram | undefined>;
+}
+
+/** How often what has waited too long is replaced, ms. */
+const lookEvery = 60_000;
 
 export class WarmPool {
   readonly #size: number;
   readonly #start: () => Promise<ContainerProgram>;
-  readonly #waiting: Promise<ContainerProgram | undefined>[] = [];
-  #isOpen = false;
+  #waiting: Waiting[] = [];
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(size: number, start: () => Promise<ContainerProgram>) {
     this.#size = size;
@@ -17,33 +27,44 @@ export class WarmPool {
   }
 
   open(): void {
-    this.#isOpen = true;
+    if (this.#size === 0) return;
+    this.#timer ??= setInterval(() => this.#renew(), lookEvery);
+    this.#timer.unref();
     this.#fill();
   }
 
   /** One that waits, if there is any that still lives. */
   async take(): Promise<ContainerProgram | undefined> {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      const program = await next;
-      if (program !== undefined && !program.isOver) {
-        this.#fill();
-        return program;
-      }
+      const program = await next.program;
+      this.#fill();
+      if (program !== undefined && !program.isOver) return program;
       await program?.kill();
     }
-    this.#fill();
     return undefined;
   }
 
   async close(): Promise<void> {
-    this.#isOpen = false;
-    await Promise.all(this.#waiting.splice(0).map(async (waiting) => (await waiting)?.kill()));
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    await this.#drop(() => true);
+  }
+
+  #renew(): void {
+    void this.#drop(({ since }) => Date.now() - since > longestWait);
+    this.#fill();
+  }
+
+  async #drop(isDropped: (waiting: Waiting) => boolean): Promise<void> {
+    const dropped = this.#waiting.filter(isDropped);
+    this.#waiting = this.#waiting.filter((each) => !dropped.includes(each));
+    await Promise.all(dropped.map(async ({ program }) => (await program)?.kill()));
   }
 
   #fill(): void {
-    while (this.#isOpen && this.#waiting.length < this.#size) {
+    while (this.#timer !== undefined && this.#waiting.length < this.#size) {
       // What cannot be started now is told to the run that starts one for itself.
-      this.#waiting.push(this.#start().catch(() => undefined));
+      this.#waiting.push({ since: Date.now(), program: this.#start().catch(() => undefined) });
     }
   }
 }

@@ -58,3 +58,9 @@ export async function errorOf(agent: Agent, input: unknown = null): Promise<RunE
 export async function containersOf(run: Pick<RunHandle, "id">): Promise<Docker.ContainerInfo[]> {
   return docker.listContainers({ all: true, filters: { label: [`heddle.run=${run.id}`] } });
 }
+
+/** The payload of the run's first event of that type. */
+export async function untilEvent(run: RunHandle, type: string): Promise<unknown> {
+  for await (const frame of run.events()) if (frame.kind === "event" && frame.type === type) return frame.payload;
+  throw new Error(`the run ended without an event "${type}": ${JSON.stringify(await run.settled())}`);
+}

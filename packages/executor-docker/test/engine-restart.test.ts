@@ -1,0 +1,47 @@
+/** A container engine that goes away under a run fails that attempt with a typed error; once it is back, work goes on. */
+
+import type { Agent } from "@heddle/core";
+import Docker from "dockerode";
+import { expect, test } from "vitest";
+import { image, nodeAgent, startEngine, untilEvent, withEngine } from "./support/engine.js";
+import { canHaveOwnDaemon, OwnDaemon } from "./support/own-daemon.js";
+import { minutes } from "./support/size.js";
+
+const body = `
+  await ctx.emit("ready", ctx.attempt);
+  if (ctx.input === "wait" && ctx.attempt === 1) await new Promise(() => setInterval(() => {}, 1000));
+  return { output: ctx.attempt };`;
+
+/** On SIGTERM the engine ends its containers first: what their runs see depends on who is faster. */
+const stops = [
+  ["SIGKILL", ["EXECUTOR_UNAVAILABLE"]],
+  ["SIGTERM", ["EXECUTOR_UNAVAILABLE", "AGENT_EXITED"]],
+] as const;
+
+withEngine("the container engine restarts while a run is under way", () => {
+  const retried = test.runIf(canHaveOwnDaemon).each(stops);
+  retried("by %s: the run goes on as its retry policy says", { timeout: 3 * minutes }, async (signal, codes) => {
+    await using daemon = await OwnDaemon.start();
+    daemon.load(image);
+    const executor = { engine: { socketPath: daemon.socketPath }, reapEvery: 200, warm: 1 };
+    const retry = { maxFailures: 100, delay: 300, factor: 1, jitter: "none" } as const;
+    const patient = { ...nodeAgent(body, executor), name: "patient", retry } as Agent;
+    const hasty = { ...nodeAgent(body, executor), name: "hasty" } as Agent;
+    await using engine = await startEngine(patient, hasty);
+    engine.on("error", () => {});
+
+    const [first, second] = [await engine.runs.start(patient, "wait"), await engine.runs.start(hasty, "wait")];
+    await Promise.all([untilEvent(first, "ready"), untilEvent(second, "ready")]);
+    await daemon.stop(signal);
+    const outcome = await second.settled();
+    expect(outcome.status === "failed" && codes).toContain(outcome.status === "failed" && outcome.error.code);
+    const meanwhile = await engine.runs.start(hasty, "go");
+    expect(await meanwhile.settled()).toMatchObject({ status: "failed", error: { code: "EXECUTOR_UNAVAILABLE" } });
+
+    await daemon.start();
+    expect(await first.result()).toBeGreaterThan(1);
+    expect(await (await engine.runs.start(hasty, "go")).result()).toBe(1);
+    await engine.close();
+    expect(await new Docker({ socketPath: daemon.socketPath }).listContainers({ all: true })).toEqual([]);
+  });
+});

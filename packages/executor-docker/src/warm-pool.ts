@@ -35,19 +35,26 @@ export class WarmPool {
 
   /** One that waits, if there is any that still lives. */
   async take(): Promise<ContainerProgram | undefined> {
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      const program = await next.program;
+    try {
+      return await this.#takeLiving();
+    } finally {
       this.#fill();
-      if (program !== undefined && !program.isOver) return program;
-      await program?.kill();
     }
-    return undefined;
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#timer = undefined;
     await this.#drop(() => true);
+  }
+
+  async #takeLiving(): Promise<ContainerProgram | undefined> {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      const program = await next.program;
+      if (program !== undefined && !program.isOver) return program;
+      await program?.kill();
+    }
+    return undefined;
   }
 
   #renew(): void {

@@ -12,15 +12,11 @@ const body = `
   if (ctx.input === "wait" && ctx.attempt === 1) await new Promise(() => setInterval(() => {}, 1000));
   return { output: ctx.attempt };`;
 
-/** On SIGTERM the engine ends its containers first: what their runs see depends on who is faster. */
-const stops = [
-  ["SIGKILL", ["EXECUTOR_UNAVAILABLE"]],
-  ["SIGTERM", ["EXECUTOR_UNAVAILABLE", "AGENT_EXITED"]],
-] as const;
+/** The engine ends its containers before itself: what their runs see depends on who is faster. */
+const whatItLooksLike = ["EXECUTOR_UNAVAILABLE", "AGENT_EXITED"];
 
 withEngine("the container engine restarts while a run is under way", () => {
-  const retried = test.runIf(canHaveOwnDaemon).each(stops);
-  retried("by %s: the run goes on as its retry policy says", { timeout: 3 * minutes }, async (signal, codes) => {
+  test.runIf(canHaveOwnDaemon)("and the run goes on as its retry policy says", { timeout: 2 * minutes }, async () => {
     await using daemon = await OwnDaemon.start();
     daemon.load(image);
     const executor = { engine: { socketPath: daemon.socketPath }, reapEvery: 200, warm: 1 };
@@ -32,9 +28,9 @@ withEngine("the container engine restarts while a run is under way", () => {
 
     const [first, second] = [await engine.runs.start(patient, "wait"), await engine.runs.start(hasty, "wait")];
     await Promise.all([untilEvent(first, "ready"), untilEvent(second, "ready")]);
-    await daemon.stop(signal);
+    await daemon.stop();
     const outcome = await second.settled();
-    expect(outcome.status === "failed" && codes).toContain(outcome.status === "failed" && outcome.error.code);
+    expect(whatItLooksLike).toContain(outcome.status === "failed" && outcome.error.code);
     const meanwhile = await engine.runs.start(hasty, "go");
     expect(await meanwhile.settled()).toMatchObject({ status: "failed", error: { code: "EXECUTOR_UNAVAILABLE" } });
 

@@ -42,10 +42,10 @@ export class OwnDaemon implements AsyncDisposable {
     throw new Error("dockerd does not answer");
   }
 
-  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+  async stop(): Promise<void> {
     if (this.#daemon === undefined || this.#daemon.exitCode !== null) return;
     const gone = once(this.#daemon, "exit");
-    this.#daemon.kill(signal);
+    this.#daemon.kill("SIGTERM");
     await gone;
   }
 

@@ -8,8 +8,9 @@ import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { onTestFinished } from "vitest";
+import { compiledProgram } from "./compile.js";
 
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
@@ -93,19 +94,19 @@ export function startProgram<Told extends Message, Command extends Message>(
   args: readonly string[],
   wrapper: readonly string[] = [],
 ): Program<Told, Command> {
-  const file = fileURLToPath(new URL(`../programs/${name}.ts`, import.meta.url));
-  const program = spawnProgram<Told, Command>(file, args, wrapper);
+  const program = spawnProgram<Told, Command>(compiledProgram(name), args, wrapper);
   onTestFinished(() => program.kill());
   return program;
 }
 
-/** Start a TypeScript file. Whoever starts it ends it. */
+/** Start a file, compiled or not. Whoever starts it ends it. */
 export function spawnProgram<Told extends Message, Command extends Message>(
   file: string,
   args: readonly string[],
   wrapper: readonly string[] = [],
 ): Program<Told, Command> {
-  const [command = "", ...rest] = [...wrapper, process.execPath, "--import", tsx, file, ...args];
+  const loader = file.endsWith(".ts") ? ["--import", tsx] : [];
+  const [command = "", ...rest] = [...wrapper, process.execPath, ...loader, file, ...args];
   const child = spawn(command, rest, { stdio: ["ignore", "inherit", "inherit", "pipe", "ipc"] });
   return new Program<Told, Command>(child);
 }

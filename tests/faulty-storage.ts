@@ -66,11 +66,13 @@ export function faultyStorage(): FaultyStorage {
         isDeleted: guard("threads.isDeleted", (id) => threads.isDeleted(id)),
         list: guard("threads.list", (query) => threads.list(query)),
         count: guard("threads.count", (filter) => threads.count(filter)),
+        usage: guard("threads.usage", (id) => threads.usage(id)),
       },
       checkpoints: {
         get: guard("checkpoints.get", (id) => checkpoints.get(id)),
         chain: guard("checkpoints.chain", (id, since) => checkpoints.chain(id, since)),
         history: guard("checkpoints.history", (id, limit) => checkpoints.history(id, limit)),
+        ofThread: guard("checkpoints.ofThread", (id, page) => checkpoints.ofThread(id, page)),
       },
       events: { read: guard("events.read", (query) => events.read(query)) },
       lineages: {

@@ -4,6 +4,7 @@ CREATE TABLE "heddle_checkpoints" ("id" text not null primary key,
   "parent_id" text,
   "kind" text not null,
   "attempt" integer not null,
+  "seq" bigint not null,
   "encoding" text not null,
   "values_bytes" bigint,
   "created_at" bigint not null,
@@ -11,11 +12,13 @@ CREATE TABLE "heddle_checkpoints" ("id" text not null primary key,
 
 CREATE INDEX "heddle_checkpoints_run" on "heddle_checkpoints" ("run_id") where thread_id is null;
 
-CREATE INDEX "heddle_checkpoints_thread" on "heddle_checkpoints" ("thread_id") where "thread_id" is not null;
+CREATE INDEX "heddle_checkpoints_thread" on "heddle_checkpoints" ("thread_id",
+  "seq",
+  "id") where "thread_id" is not null;
 
 CREATE TABLE "heddle_events" ("stream" text not null,
   "seq" bigint not null,
-  "run_id" text not null,
+  "run_id" text,
   "attempt" integer not null,
   "rollout" integer not null,
   "type" text not null,

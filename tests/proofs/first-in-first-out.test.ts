@@ -146,8 +146,8 @@ class Interleaving {
 
   async #judge(seen: Record<string, number>): Promise<void> {
     const { storage } = this.#driver;
-    const began = new Map<string, number>();
-    const ended = new Map<string, number>();
+    const began = new Map<string | null, number>();
+    const ended = new Map<string | null, number>();
     for (let after = 0; ; ) {
       const events = await storage.events.read({ stream: threadStream(this.#threadId), after, limit: 500 });
       for (const { type, runId, seq } of events) {

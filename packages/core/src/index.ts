@@ -18,6 +18,7 @@ export type {
   ValuesUpdate,
 } from "./engine/agent.js";
 export { defineAgent } from "./engine/agent.js";
+export type { EditedValues } from "./engine/edit-values.js";
 export type { Engine, EngineOptions } from "./engine/engine.js";
 export type {
   AgentDeltas,
@@ -42,15 +43,24 @@ export type {
   RunsListOptions,
   StartOne,
 } from "./engine/runs.js";
-export type { EngineSettings, Limits, RetentionSettings, SettingsInput } from "./engine/settings.js";
+export type {
+  CheckpointRetention,
+  EngineSettings,
+  Limits,
+  RetentionSettings,
+  SettingsInput,
+} from "./engine/settings.js";
 export { defaultSettings } from "./engine/settings.js";
 export type { StartOptions, StatelessStartOptions, ThreadStartOptions } from "./engine/start-run.js";
 export type {
   Checkpoint,
   CopyOptions,
   HistoryOptions,
+  PruneOptions,
   ThreadHandle,
+  ThreadStorage,
   ThreadUpdate,
+  UpdateValuesOptions,
   ValuesOf,
 } from "./engine/thread-handle.js";
 export type {
@@ -109,4 +119,5 @@ export type {
   Wake,
 } from "./ports/executor.js";
 export { AttemptEnded } from "./ports/executor.js";
+export type { ThreadUsage, Usage } from "./ports/storage.js";
 export type { LifecycleEvents, LifecycleListener, LifecycleType } from "./runtime/lifecycle.js";

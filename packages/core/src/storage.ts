@@ -32,6 +32,7 @@ export type { Clock } from "./ports/clock.js";
 export type {
   ChainBodies,
   CheckpointChain,
+  CheckpointPage,
   CheckpointReader,
   DeltaRelay,
   DueQuery,
@@ -53,5 +54,7 @@ export type {
   ThreadFilter,
   ThreadQuery,
   ThreadReader,
+  ThreadUsage,
+  Usage,
   WorkReader,
 } from "./ports/storage.js";

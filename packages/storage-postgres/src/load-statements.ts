@@ -90,11 +90,16 @@ function threadTexts({ threads, runs, checkpoints, origins }: SchemaNames) {
     heads:
       `select ${selected(checkpointHeadColumns, "c")}, coalesce(octet_length(c.body), 0) as "bodyBytes" ` +
       `from ${checkpoints} c where c.id in (select head_checkpoint_id from ${threads} where id = any($1::text[]))`,
+    named:
+      `select ${selected(checkpointHeadColumns, "c")}, coalesce(octet_length(c.body), 0) as "bodyBytes" ` +
+      `from ${checkpoints} c where c.id = any($1::text[])`,
     origins:
       `select ${selected(originColumns, "o")} from ${origins} o ` +
       `where o.thread_id = any($1::text[]) or o.owner_id = any($1::text[])`,
-    /** Only of threads that were copied. */
     links:
+      `select c.id, c.parent_id as "parentId", c.thread_id as "threadId" from ${checkpoints} c ` +
+      `where c.thread_id = any($1::text[])`,
+    linksIfCopied:
       `select c.id, c.parent_id as "parentId", c.thread_id as "threadId" from ${checkpoints} c ` +
       `where c.thread_id = any($1::text[]) and c.thread_id in (select owner_id from ${origins} where owner_id = any($1::text[]))`,
   };

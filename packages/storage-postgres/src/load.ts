@@ -229,16 +229,17 @@ class Steps {
   }
 
   #checkpoints(): void {
-    const { checkpointsOf } = this.#wants;
-    const { heads, origins, links } = this.#texts;
+    const { checkpoints, checkpointsOf, linksOf, linksIfCopiedOf } = this.#wants;
+    const { heads, named, origins, links, linksIfCopied } = this.#texts;
     const records = this.#records;
-    this.#add(
-      checkpointsOf,
-      () => bound(heads, checkpointsOf),
-      (row) => {
-        records.checkpoints.set(row["id"] as string, row as unknown as CheckpointHead);
-      },
-    );
+    const takeHead = (row: Row): void => {
+      records.checkpoints.set(row["id"] as string, row as unknown as CheckpointHead);
+    };
+    const takeLink = (row: Row): void => {
+      records.links.set(row["id"] as string, row as unknown as CheckpointLink & { readonly threadId: string });
+    };
+    this.#add(checkpoints, () => bound(named, checkpoints), takeHead);
+    this.#add(checkpointsOf, () => bound(heads, checkpointsOf), takeHead);
     this.#add(
       checkpointsOf,
       () => bound(origins, checkpointsOf),
@@ -246,13 +247,8 @@ class Steps {
         records.origins.push(row as unknown as OriginRecord);
       },
     );
-    this.#add(
-      checkpointsOf,
-      () => bound(links, checkpointsOf),
-      (row) => {
-        records.links.push(row as unknown as CheckpointLink & { readonly threadId: string });
-      },
-    );
+    this.#add(linksOf, () => bound(links, linksOf), takeLink);
+    this.#add(linksIfCopiedOf, () => bound(linksIfCopied, linksIfCopiedOf), takeLink);
   }
 
   #claim({ agents, limit, peek }: ClaimWant): void {

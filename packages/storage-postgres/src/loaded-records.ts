@@ -34,7 +34,7 @@ export class LoadedRecords implements RecordReader {
   readonly questionsById = new Map<string, QuestionRecord>();
   readonly checkpoints = new Map<string, CheckpointHead>();
   readonly origins: OriginRecord[] = [];
-  readonly links: (CheckpointLink & { readonly threadId: string })[] = [];
+  readonly links = new Map<string, CheckpointLink & { readonly threadId: string }>();
   /** By the agents asked for. */
   readonly claims = new Map<string, RunRecord[]>();
   readonly peeks = new Map<string, RunRecord[]>();
@@ -106,6 +106,6 @@ export class LoadedRecords implements RecordReader {
   }
 
   checkpointLinks(threadId: string): readonly CheckpointLink[] {
-    return this.links.filter((link) => link.threadId === threadId);
+    return [...this.links.values()].filter((link) => link.threadId === threadId);
   }
 }

@@ -9,7 +9,7 @@ import type {
   ThreadReader,
 } from "@heddle/core/storage";
 import type { RunRow, Template, ThreadRow } from "@heddle/storage-sql";
-import { checkpointChain, toEvent, toRun, toThread } from "@heddle/storage-sql";
+import { checkpointChain, toEvent, toRun, toThread, toUsage } from "@heddle/storage-sql";
 import type { CompiledQuery } from "kysely";
 import type { Database } from "./database.js";
 import type { Bound, Row } from "./statement.js";
@@ -62,6 +62,7 @@ export function threadReader(reader: Reader): ThreadReader {
     isDeleted: async (threadId) => (await reader.all(({ tombstone }) => tombstone, { threadId })).length > 0,
     list: async (query) => (await reader.list<ThreadRow>((lists) => lists.threads(query))).map(toThread),
     count: (filter) => reader.count((lists) => lists.countThreads(filter)),
+    usage: async (threadId) => toUsage(await reader.all(({ usage }) => usage, { threadId })),
   };
 }
 
@@ -70,6 +71,10 @@ export function checkpointReader(reader: Reader): CheckpointReader {
     get: async (id) => first(await reader.all(({ checkpoint }) => checkpoint, { id })),
     chain: (id, since) => chainOf(reader, id, since),
     history: (id, limit) => reader.all(({ history }) => history, { id, limit }),
+    ofThread: (threadId, { limit, after }) =>
+      after === undefined
+        ? reader.all(({ ofThread }) => ofThread, { threadId, limit })
+        : reader.all(({ ofThreadAfter }) => ofThreadAfter, { threadId, limit, after }),
   };
 }
 

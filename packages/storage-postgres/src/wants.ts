@@ -15,7 +15,10 @@ export interface Wants {
   readonly waitingOf: readonly string[];
   readonly unsettledOf: readonly string[];
   readonly tombstonesOf: readonly string[];
+  readonly checkpoints: readonly string[];
   readonly checkpointsOf: readonly string[];
+  readonly linksOf: readonly string[];
+  readonly linksIfCopiedOf: readonly string[];
   readonly keys: readonly KeyRef[];
   readonly memos: readonly MemoRef[];
   readonly questionsOf: readonly string[];
@@ -50,7 +53,10 @@ export function wantsOf(intents: readonly Intent[]): Wants {
     waitingOf,
     unsettledOf: distinct(needs.flatMap((need) => need.unsettledOf)),
     tombstonesOf: distinct(intents.flatMap(threadsToCreate)),
+    checkpoints: distinct(needs.flatMap((need) => need.checkpoints)),
     checkpointsOf: distinct(needs.flatMap((need) => need.checkpointsOf)),
+    linksOf: distinct(needs.flatMap((need) => need.linksOf)),
+    linksIfCopiedOf: distinct(needs.flatMap((need) => need.linksIfCopiedOf)),
     keys: [...keys.values()],
     memos: [...memos.values()],
     questionsOf: distinct(needs.flatMap((need) => need.questionsOf)),

@@ -101,6 +101,7 @@ export const checkpointColumns = {
   parentId: "parent_id",
   kind: "kind",
   attempt: "attempt",
+  seq: "seq",
   encoding: "encoding",
   valuesBytes: "values_bytes",
   createdAt: "created_at",

@@ -32,6 +32,7 @@ export type { OrphanRow, WakeRow } from "./queries/family-queries.js";
 export { ListQueries } from "./queries/list-queries.js";
 export type { Queries } from "./queries/queries.js";
 export { createQueries } from "./queries/queries.js";
+export { toUsage } from "./queries/usage-queries.js";
 export type { DueParams, DueRow, LeaseRow, PendingRow } from "./queries/work-queries.js";
 export type { Write } from "./queries/writes-of.js";
 export { removalsOf, writesOf } from "./queries/writes-of.js";

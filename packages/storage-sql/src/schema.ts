@@ -99,6 +99,7 @@ export interface CheckpointsTable {
   parent_id: string | null;
   kind: CheckpointKind;
   attempt: number;
+  seq: number;
   encoding: CheckpointEncoding;
   values_bytes: number | null;
   created_at: number;
@@ -108,7 +109,7 @@ export interface CheckpointsTable {
 export interface EventsTable {
   stream: string;
   seq: number;
-  run_id: string;
+  run_id: string | null;
   attempt: number;
   rollout: number;
   type: string;

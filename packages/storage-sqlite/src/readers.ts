@@ -9,7 +9,7 @@ import type {
   ThreadReader,
 } from "@heddle/core/storage";
 import type { RunRow, ThreadRow } from "@heddle/storage-sql";
-import { checkpointChain, toEvent, toRun, toThread } from "@heddle/storage-sql";
+import { checkpointChain, toEvent, toRun, toThread, toUsage } from "@heddle/storage-sql";
 import type { CompiledQuery } from "kysely";
 import { chainBodies } from "./chain-bodies.js";
 import { listQueries, queries } from "./queries.js";
@@ -32,6 +32,7 @@ export function threadReader(read: Read): ThreadReader {
     isDeleted: (threadId) => read((statements) => statements.get(queries.tombstone, { threadId }) !== undefined),
     list: (query) => read((statements) => rowsOf<ThreadRow>(statements, listQueries.threads(query)).map(toThread)),
     count: (filter) => read((statements) => countOf(statements, listQueries.countThreads(filter))),
+    usage: (threadId) => read((statements) => toUsage(statements.all(queries.usage, { threadId }))),
   };
 }
 
@@ -41,6 +42,12 @@ export function checkpointReader(read: Read): CheckpointReader {
     chain: (id, since) => read((statements) => chainOf(statements, id, since)),
     bodies: (id, since) => read((statements) => chainBodies(statements, id, since)),
     history: (id, limit) => read((statements) => statements.all(queries.history, { id, limit })),
+    ofThread: (threadId, { limit, after }) =>
+      read((statements) =>
+        after === undefined
+          ? statements.all(queries.ofThread, { threadId, limit })
+          : statements.all(queries.ofThreadAfter, { threadId, limit, after }),
+      ),
   };
 }
 

@@ -8,7 +8,15 @@ import type { QuestionRecord } from "../model/question.js";
 import { awaitedBy, endsLineage, type RunRecord } from "../model/run.js";
 import { compareText } from "../model/text-order.js";
 import type { ThreadRecord } from "../model/thread.js";
-import type { CheckpointChain, DueQuery, DueWork, EventQuery, RunQuery, ThreadQuery } from "../ports/storage.js";
+import type {
+  CheckpointChain,
+  CheckpointPage,
+  DueQuery,
+  DueWork,
+  EventQuery,
+  RunQuery,
+  ThreadQuery,
+} from "../ports/storage.js";
 import { inOrder, isBehindCursor, runMatches, threadMatches } from "./memory-filter.js";
 import { headOf, type MemoryTables } from "./memory-tables.js";
 import type { RunIndexes } from "./run-indexes.js";
@@ -77,6 +85,16 @@ export function history({ checkpoints }: MemoryTables, id: string, limit: number
   return heads;
 }
 
+export function listCheckpoints(tables: MemoryTables, threadId: string, page: CheckpointPage): CheckpointHead[] {
+  const newestFirst = (a: Place, b: Place): number => b.seq - a.seq || compareText(b.id, a.id);
+  const { after, limit } = page;
+  const checkpoints = tables.checkpointsOf(threadId).toSorted(newestFirst);
+  const listed = after === undefined ? checkpoints : checkpoints.filter((each) => newestFirst(after, each) < 0);
+  return listed.slice(0, limit).map(headOf);
+}
+
+type Place = Pick<CheckpointHead, "seq" | "id">;
+
 export function readEvents({ events, runs }: MemoryTables, { stream, after, limit, runId }: EventQuery): EventRecord[] {
   // Nothing of a run lies before its first event: its log in a long thread is not searched from the start.
   const firstSeq = runId === undefined ? 0 : (runs.get(runId)?.firstSeq ?? 0);
@@ -85,7 +103,7 @@ export function readEvents({ events, runs }: MemoryTables, { stream, after, limi
     if (read.length >= limit) break;
     if (runId !== undefined && event.runId !== runId) continue;
     const isFromRun = event.type === "run_succeeded";
-    read.push(isFromRun ? { ...event, payload: succeededPayload(runs.get(event.runId)?.output) } : event);
+    read.push(isFromRun ? { ...event, payload: succeededPayload(runs.get(event.runId ?? "")?.output) } : event);
   }
   return read;
 }

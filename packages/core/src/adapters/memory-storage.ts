@@ -33,6 +33,7 @@ import {
   count,
   due,
   history,
+  listCheckpoints,
   listMemos,
   listOpenQuestions,
   listQuestions,
@@ -42,6 +43,7 @@ import {
   readEvents,
 } from "./memory-readers.js";
 import { MemoryTables } from "./memory-tables.js";
+import { usageOf } from "./memory-usage.js";
 import { Watchers } from "./watchers.js";
 
 /** A storage in this process's memory. Engines of one process may share it. */
@@ -138,12 +140,14 @@ export class MemoryStorage implements Storage<undefined> {
     isDeleted: (id) => this.#read(({ tombstones }) => tombstones.get(id) !== undefined),
     list: (query) => this.#read((tables) => listThreads(tables, query)),
     count: (filter) => this.#read(({ threads }) => count(threads.rows.values(), threadMatches(filter))),
+    usage: (id) => this.#read((tables) => usageOf(tables, id)),
   };
 
   readonly checkpoints: CheckpointReader = {
     get: (id) => this.#read((tables) => tables.checkpoint(id)),
     chain: (id, since) => this.#read((tables) => chain(tables, id, since)),
     history: (id, limit) => this.#read((tables) => history(tables, id, limit)),
+    ofThread: (threadId, page) => this.#read((tables) => listCheckpoints(tables, threadId, page)),
   };
 
   readonly events: EventReader = {

@@ -106,6 +106,10 @@ export class MemoryTables implements RecordReader {
   }
 
   checkpointLinks(threadId: string): readonly CheckpointLink[] {
+    return this.checkpointsOf(threadId);
+  }
+
+  checkpointsOf(threadId: string): readonly CheckpointRecord[] {
     return this.#checkpointsOf.of(threadStream(threadId));
   }
 
@@ -148,6 +152,9 @@ export class MemoryTables implements RecordReader {
       case "checkpoints":
         for (const id of removal.ids) this.checkpoints.delete(id);
         break;
+      case "parent":
+        this.#part(removal);
+        break;
       case "checkpoints_of":
         this.#removeCheckpoints(threadStream(removal.threadId));
         break;
@@ -157,6 +164,13 @@ export class MemoryTables implements RecordReader {
       case "tombstone":
         this.tombstones.delete(removal.threadId);
     }
+  }
+
+  #part({ id, body, valuesBytes }: Extract<Removal, { type: "parent" }>): void {
+    const checkpoint = this.checkpoints.get(id);
+    if (checkpoint === undefined) return;
+    const whole = body === null ? {} : ({ encoding: "snapshot", body, valuesBytes } as const);
+    this.checkpoints.put({ ...checkpoint, parentId: null, ...whole });
   }
 
   #removeThread(id: string): void {

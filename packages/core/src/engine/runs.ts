@@ -11,6 +11,7 @@ import type { RunFilter } from "../ports/storage.js";
 import type { AgentLike, ConfigOf, InputOf, OutputOf } from "./agent.js";
 import { checkCancelOptions, checkIds, checkMetadataFilter, checkText, isId, requireOptions } from "./check-input.js";
 import type { Core } from "./core.js";
+import { findCheckpoint } from "./find-checkpoint.js";
 import { runNotFound } from "./not-found.js";
 import type { PageOf, PageOptions } from "./page.js";
 import { pageQuery, readPage } from "./page.js";
@@ -78,10 +79,11 @@ export class Runs {
       const { agent, threadId, input, options } = start;
       return acceptIntent(core, agent, threadId ?? null, input, options);
     });
-    return handlesOf(core, intents, () =>
+    const located = await Promise.all(intents.map((intent) => locate(core, intent)));
+    return handlesOf(core, located, () =>
       runTransaction(core, async (tx) => {
         const runs: RunRecord[] = [];
-        for (const intent of intents) runs.push((await applyIn<"accept_run">(core, tx, intent)).run);
+        for (const intent of located) runs.push((await applyIn<"accept_run">(core, tx, intent)).run);
         return runs;
       }),
     );
@@ -169,8 +171,15 @@ export async function startRun<Output>(
   core.requireOpen(options.tx !== undefined);
   const intent = acceptIntent(core, agent, threadId, input, options);
   if (options.tx !== undefined) return new RunHandle<Output>(core, (await accept(core, intent, options.tx)).run);
-  const [handle] = await handlesOf<Output>(core, [intent], async () => [(await accept(core, intent, undefined)).run]);
+  const located = intent.from === undefined ? intent : await locate(core, intent);
+  const [handle] = await handlesOf<Output>(core, [located], async () => [(await accept(core, located, undefined)).run]);
   return handle as RunHandle<Output>;
+}
+
+/** A run that shall begin elsewhere: is that a checkpoint of its thread? */
+async function locate(core: Core, intent: AcceptRun): Promise<AcceptRun> {
+  if (intent.from === undefined || intent.run.threadId === null) return intent;
+  return { ...intent, from: await findCheckpoint(core, intent.run.threadId, intent.from.id) };
 }
 
 /** Handles of runs that `accept` accepts. They listen from before it on, so what settles in the same commit is heard. */

@@ -37,10 +37,20 @@ export interface RetentionSettings {
   readonly statelessRuns: "keep" | "delete";
   /** Settled stateless runs older than this are swept. Default: never. */
   readonly maxAge: number | undefined;
+  /** Checkpoints of threads; pruned by the sweep. Default: all are kept. */
+  readonly checkpoints: CheckpointRetention;
   /** How often the sweep runs. */
   readonly sweep: number;
   /** Idempotency keys and tombstones stay at least this long. */
   readonly keys: number;
+}
+
+/** What is kept of a thread's checkpoints. Its head, and what copies and unsettled runs need, always is. */
+export interface CheckpointRetention {
+  /** The newest so many. The sweep lets a quarter more come together before it acts. */
+  readonly keep: number | "all";
+  /** Older ones go. Default: never. */
+  readonly maxAge: number | undefined;
 }
 
 /** Sizes in bytes of JSON text, except where said. */
@@ -80,7 +90,13 @@ export const defaultSettings: EngineSettings = {
   retry: { maxFailures: 1, maxCrashes: 3, delay: 1 * seconds, factor: 2, maxDelay: 60 * seconds, jitter: "full" },
   attemptTimeout: undefined,
   deadline: undefined,
-  retention: { statelessRuns: "keep", maxAge: undefined, sweep: 60 * seconds, keys: 24 * hours },
+  retention: {
+    statelessRuns: "keep",
+    maxAge: undefined,
+    checkpoints: { keep: "all", maxAge: undefined },
+    sweep: 60 * seconds,
+    keys: 24 * hours,
+  },
   limits: {
     values: 16 * MiB,
     event: 1 * MiB,
@@ -99,7 +115,11 @@ export const defaultSettings: EngineSettings = {
 /** What a host may set; everything has a default. */
 export type SettingsInput = Partial<Omit<EngineSettings, "retry" | "retention" | "limits">> & {
   readonly retry?: Partial<RetryPolicy> | undefined;
-  readonly retention?: Partial<RetentionSettings> | undefined;
+  readonly retention?:
+    | (Partial<Omit<RetentionSettings, "checkpoints">> & {
+        readonly checkpoints?: Partial<CheckpointRetention> | undefined;
+      })
+    | undefined;
   readonly limits?: Partial<Limits> | undefined;
 };
 
@@ -109,7 +129,7 @@ export function resolveSettings(input: SettingsInput): EngineSettings {
     ...defaultSettings,
     ...defined(input),
     retry: checkRetry({ ...defaultSettings.retry, ...defined(input.retry) }),
-    retention: checkRetention({ ...defaultSettings.retention, ...defined(input.retention) }),
+    retention: checkRetention(input.retention),
     limits: { ...defaultSettings.limits, ...defined(input.limits) },
   };
   return { ...settings, ...checkSettings(settings) };
@@ -153,14 +173,24 @@ interface TimeLimits {
   readonly deadline?: number | undefined;
 }
 
-function checkRetention(retention: RetentionSettings): RetentionSettings {
+function checkRetention(input: SettingsInput["retention"]): RetentionSettings {
+  const { checkpoints, ...rest } = input ?? {};
+  const retention = { ...defaultSettings.retention, ...defined(rest) };
   requireOneOf("retention.statelessRuns", retention.statelessRuns, ["keep", "delete"]);
   const { maxAge } = retention;
   return {
     ...retention,
     maxAge: maxAge === undefined ? undefined : requireDuration("retention.maxAge", maxAge),
+    checkpoints: checkCheckpointRetention({ ...retention.checkpoints, ...defined(checkpoints) }),
     sweep: requireDuration("retention.sweep", retention.sweep, 1),
     keys: requireDuration("retention.keys", retention.keys),
+  };
+}
+
+function checkCheckpointRetention({ keep, maxAge }: CheckpointRetention): CheckpointRetention {
+  return {
+    keep: keep === "all" ? keep : requireNumber("retention.checkpoints.keep", keep, 1),
+    maxAge: maxAge === undefined ? undefined : requireDuration("retention.checkpoints.maxAge", maxAge),
   };
 }
 

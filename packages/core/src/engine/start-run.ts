@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { HeddleError } from "../errors.js";
+import { checkpointNotFound } from "../model/intents/checkpoint-ref.js";
 import type { AcceptRun, NewRun } from "../model/intents/intent.js";
 import type { Json } from "../model/json.js";
 import { canonicalJson } from "../model/json.js";
@@ -10,11 +11,11 @@ import { busyStrategies } from "../model/run.js";
 import { shown } from "../model/shown.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Agent } from "./agent.js";
-import { checkId, checkJson, checkMetadata, requireOptions } from "./check-input.js";
+import { checkId, checkJson, checkMetadata, isId, requireOptions } from "./check-input.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import type { AnyTransaction } from "./host-transaction.js";
 import type { EngineSettings } from "./settings.js";
-import { checkRetry, checkTimeLimits, defined, requireDuration, requireOneOf } from "./settings.js";
+import { checkRetry, checkTimeLimits, defined, invalidArgument, requireDuration, requireOneOf } from "./settings.js";
 
 export interface StartOptions<Config = unknown> {
   /** For the agent's `config` schema. */
@@ -43,6 +44,12 @@ export interface StatelessStartOptions<Config = unknown> extends StartOptions<Co
 export interface ThreadStartOptions<Config = unknown> extends StartOptions<Config> {
   /** When the thread is busy. Default: the thread's `whenBusy`, else the agent's, else the engine's. */
   readonly whenBusy?: BusyStrategy;
+  /**
+   * Replay: begin at this checkpoint of the thread instead of at its head. The head moves there when the run becomes
+   * active; what was behind it stays as a branch. In a transaction (`tx`) only the thread's own can be named, not those
+   * that it shares with the thread it was copied from.
+   */
+  readonly from?: string;
   /** What a run does to a thread that does not exist. Default `reject`. */
   readonly ifNotExists?: "reject" | "create";
 }
@@ -81,9 +88,18 @@ export function acceptIntent(
     finalCheckpointId: core.random.id("chk"),
     createThread: oneOf("ifNotExists", options.ifNotExists, ["reject", "create"]) === "create",
     queueBound: settings.queueBound,
+    ...fromOf(threadId, options.from),
   };
   if (options.idempotencyKey === undefined) return intent;
   return { ...intent, idempotency: idempotency(core, run, options.idempotencyKey) };
+}
+
+function fromOf(threadId: string | null, from: unknown): Pick<AcceptRun, "from"> {
+  if (from === undefined) return {};
+  if (threadId === null)
+    throw invalidArgument("from", from, "left out: a stateless run has no checkpoints to go back to");
+  if (isId(from)) return { from: { id: from, isShared: false } };
+  throw checkpointNotFound(shown(from));
 }
 
 function newRun(

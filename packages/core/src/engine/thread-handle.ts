@@ -3,36 +3,31 @@
 import type { z } from "zod";
 import type { CheckpointHead } from "../model/checkpoint.js";
 import type { ThreadFrame } from "../model/event.js";
+import { isOwnCheckpoint } from "../model/intents/checkpoint-ref.js";
 import type { JsonObject } from "../model/json.js";
 import type { BusyStrategy, RunRecord } from "../model/run.js";
 import { busyStrategies } from "../model/run.js";
 import type { Run } from "../model/run-view.js";
 import { viewRun } from "../model/run-view.js";
-import { shown } from "../model/shown.js";
 import type { ThreadRecord } from "../model/thread.js";
 import type { Thread } from "../model/thread-view.js";
 import { viewThread } from "../model/thread-view.js";
 import { isHandedOver, isQueued } from "../model/unit-of-work.js";
-import { checkpointNotFound } from "../runtime/values-cache.js";
+import type { ThreadUsage, Usage } from "../ports/storage.js";
 import type { AgentLike, ConfigOf, InputOf, OutputOf } from "./agent.js";
-import {
-  checkBoolean,
-  checkId,
-  checkMetadata,
-  checkMetadataPatch,
-  checkTitle,
-  isId,
-  requireOptions,
-} from "./check-input.js";
+import { checkBoolean, checkId, checkMetadata, checkMetadataPatch, checkTitle, requireOptions } from "./check-input.js";
 import type { Core } from "./core.js";
+import { type EditedValues, editValues } from "./edit-values.js";
+import { findCheckpoint } from "./find-checkpoint.js";
 import { loadHead } from "./load-head.js";
 import { threadNotFound } from "./not-found.js";
 import type { FrameStream, StreamOptions } from "./open-stream.js";
 import { threadFrames } from "./open-stream.js";
 import { checkLimit } from "./page.js";
+import { type Keeping, pruneCheckpoints } from "./prune-checkpoints.js";
 import type { RunHandle } from "./run-handle.js";
 import { startRun } from "./runs.js";
-import { invalidArgument } from "./settings.js";
+import { invalidArgument, requireDuration, requireNumber } from "./settings.js";
 import type { ThreadStartOptions } from "./start-run.js";
 import { oneOf } from "./start-run.js";
 
@@ -48,6 +43,8 @@ export interface ThreadUpdate {
 }
 
 export interface CopyOptions {
+  /** Fork from this checkpoint, on whatever branch it is. Default: the head. */
+  readonly at?: string;
   readonly id?: string;
   /** Default: the source's. */
   readonly title?: string | null;
@@ -55,14 +52,36 @@ export interface CopyOptions {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
+export interface UpdateValuesOptions {
+  /** Whose schema checks the values: an agent of this engine, or its name. */
+  readonly agent?: AgentLike | string;
+  /** Edit the values as they were at this checkpoint: a branch. Default: the head. */
+  readonly at?: string;
+}
+
+/** At least one of them. */
+export interface PruneOptions {
+  /** Keep the head and the newest others, that many in all. 1: the latest only. */
+  readonly keep?: number;
+  /** Remove what is older than this many ms, except the head. */
+  readonly olderThan?: number;
+}
+
+/** Rows and bytes by kind. Bytes are those of the stored texts (UTF-8); ids, numbers and indexes come on top. */
+export interface ThreadStorage extends ThreadUsage {
+  readonly total: Usage;
+}
+
 /** A checkpoint in a thread's history. */
 export interface Checkpoint {
   readonly id: string;
   readonly parentId: string | undefined;
-  /** The run that wrote it; `undefined`: the values that the thread was created with. */
+  /** The run that wrote it; `undefined`: the values that the thread was created with, or an edit. */
   readonly runId: string | undefined;
   readonly kind: CheckpointHead["kind"];
   readonly attempt: number;
+  /** The last event of the thread's log when it was written. */
+  readonly seq: number;
   /** JSON bytes of the whole values; `undefined`: unchanged since the parent. */
   readonly valuesBytes: number | undefined;
   /** Bytes that this checkpoint stores. */
@@ -73,8 +92,10 @@ export interface Checkpoint {
 export interface HistoryOptions {
   /** Checkpoints, at most 100. Default 50. */
   readonly limit?: number;
-  /** Only ancestors of this checkpoint: the `id` of the last one of the page before. */
+  /** Only ancestors of this checkpoint: the `id` of the last one of the page before. With `branches`: only older ones. */
   readonly before?: string;
+  /** Every checkpoint that the thread has, whatever branch it is on, not only the head's ancestors. Default `false`. */
+  readonly branches?: boolean;
 }
 
 export class ThreadHandle {
@@ -117,20 +138,23 @@ export class ThreadHandle {
     return schema === undefined ? tree : schema.visible(schema.fillDefaults(tree));
   }
 
-  /** The values as they were at a checkpoint of this thread's history. @throws HeddleError CHECKPOINT_NOT_FOUND */
+  /** The values as they were at any checkpoint of this thread, on whatever branch. @throws HeddleError CHECKPOINT_NOT_FOUND */
   async valuesAt(checkpointId: string): Promise<JsonObject> {
-    await this.#requireReachable(checkpointId);
-    const { tree } = await this.#core.values.load(checkpointId, `${this.id}@${checkpointId}`);
+    this.#core.requireOpen();
+    const { id } = await findCheckpoint(this.#core, this.id, checkpointId);
+    const { tree } = await this.#core.values.load(id, `${this.id}@${id}`);
     return tree;
   }
 
-  /** Checkpoints, newest first. */
+  /** The head and its ancestors, newest first; with `branches` all that the thread has. @throws HeddleError CHECKPOINT_NOT_FOUND */
   async history(options: HistoryOptions = {}): Promise<readonly Checkpoint[]> {
     requireOptions("options", options);
     const { headCheckpointId } = await this.#record();
     const { page, maxPage } = this.#core.settings.limits;
     const limit = checkLimit(options.limit, page, maxPage);
-    if (options.before !== undefined) return this.#historyBefore(options.before, limit);
+    const { before, branches = false } = options;
+    if (checkBoolean("branches", branches)) return (await this.#tree(before, limit)).map(viewCheckpoint);
+    if (before !== undefined) return (await this.#historyBefore(before, limit)).map(viewCheckpoint);
     if (headCheckpointId === null) return [];
     return (await this.#core.storage.checkpoints.history(headCheckpointId, limit)).map(viewCheckpoint);
   }
@@ -175,20 +199,72 @@ export class ThreadHandle {
     return viewThread(thread);
   }
 
-  /** A new thread with this one's values and history; constant time, nothing is copied. Events stay here. */
+  /**
+   * A new thread with this one's values and history; constant time, nothing is copied. Events stay here.
+   * @throws HeddleError THREAD_NOT_FOUND, CHECKPOINT_NOT_FOUND, THREAD_EXISTS, INVALID_ID, TOO_LARGE
+   */
   async copy(options: CopyOptions = {}): Promise<ThreadHandle> {
     this.#core.requireOpen();
     requireOptions("options", options);
     const { limits } = this.#core.settings;
     const id = options.id === undefined ? this.#core.random.id("thr") : checkId("thread id", options.id, limits);
+    const at = options.at === undefined ? undefined : await findCheckpoint(this.#core, this.id, options.at);
     await this.#core.committer.commit<"copy_thread">({
       kind: "copy_thread",
       from: this.id,
       id,
+      ...(at && { at }),
       ...(options.title === undefined ? {} : { title: checkTitle(options.title) }),
       ...(options.metadata === undefined ? {} : { metadata: checkMetadata(options.metadata, limits) }),
     });
     return new ThreadHandle(this.#core, id);
+  }
+
+  /**
+   * Change the values from outside of any run: given top-level keys replace, `REMOVE` removes. Makes a checkpoint, a child
+   * of `at`, else of the head, and moves the head there. They are checked by the schema of `agent`, else of the agent
+   * whose run was active last, else (there is none, or this engine does not have it) as JSON only.
+   * @throws HeddleError THREAD_BUSY, INVALID_VALUES, INVALID_JSON, TOO_LARGE, CHECKPOINT_NOT_FOUND, UNKNOWN_AGENT
+   */
+  async updateValues(
+    values: Readonly<Record<string, unknown>>,
+    options: UpdateValuesOptions = {},
+  ): Promise<EditedValues> {
+    this.#core.requireOpen();
+    requireOptions("options", options);
+    const { agent } = options;
+    const at = options.at === undefined ? undefined : await findCheckpoint(this.#core, this.id, options.at);
+    return editValues(this.#core, this.id, { values, agent, at });
+  }
+
+  /**
+   * Go on from another checkpoint of this thread: its head moves there, in constant time. What was behind the old head
+   * stays, as a branch: no later run sees it.
+   * @throws HeddleError THREAD_BUSY, CHECKPOINT_NOT_FOUND
+   */
+  async branch(checkpointId: string): Promise<void> {
+    this.#core.requireOpen();
+    const to = await findCheckpoint(this.#core, this.id, checkpointId);
+    await this.#core.committer.commit<"move_head">({ kind: "move_head", threadId: this.id, to });
+  }
+
+  /**
+   * Remove old checkpoints. The head stays, and so does what copies of this thread and its unsettled runs need; what is
+   * kept reads back as before.
+   * @throws HeddleError INVALID_ARGUMENT
+   */
+  async prune(options: PruneOptions): Promise<{ readonly removed: number }> {
+    this.#core.requireOpen();
+    return pruneCheckpoints(this.#core, this.id, checkPruning(options));
+  }
+
+  /** What is stored for this thread. @throws HeddleError THREAD_NOT_FOUND */
+  async storage(): Promise<ThreadStorage> {
+    await this.#record();
+    const usage = await this.#core.storage.threads.usage(this.id);
+    const all = Object.values(usage) as readonly Usage[];
+    const sum = (field: keyof Usage): number => all.reduce((total, one) => total + one[field], 0);
+    return { ...usage, total: { rows: sum("rows"), bytes: sum("bytes") } };
   }
 
   /** Delete the thread with its runs, checkpoints and events. Unsettled runs are canceled without grace. */
@@ -205,23 +281,23 @@ export class ThreadHandle {
     return thread;
   }
 
-  async #historyBefore(before: string, limit: number): Promise<readonly Checkpoint[]> {
-    await this.#requireReachable(before);
+  async #historyBefore(before: string, limit: number): Promise<readonly CheckpointHead[]> {
+    await findCheckpoint(this.#core, this.id, before);
     const [, ...ancestors] = await this.#core.storage.checkpoints.history(before, limit + 1);
-    return ancestors.map(viewCheckpoint);
+    return ancestors;
   }
 
-  /** A checkpoint of this thread, or one that it shares with the thread it was copied from. */
-  async #requireReachable(checkpointId: string): Promise<void> {
-    const thread = await this.#record();
+  /** All of the tree, newest first: its own, then those that it shares with its origin. */
+  async #tree(before: string | undefined, limit: number): Promise<readonly CheckpointHead[]> {
     const { checkpoints } = this.#core.storage;
-    const checkpoint = isId(checkpointId) ? await checkpoints.get(checkpointId) : undefined;
-    if (checkpoint === undefined) throw checkpointNotFound(shown(checkpointId));
-    const isOwn = checkpoint.threadId === this.id;
-    if (isOwn && checkpoint.createdAt > thread.createdAt) return;
-    // One as old as the thread may be its first, or that of a deleted thread of the same id, which a copy still needs.
-    const from = isOwn ? thread.headCheckpointId : thread.originCheckpointId;
-    if (!(await isAncestor(checkpoints, checkpointId, from))) throw checkpointNotFound(checkpointId);
+    const thread = await this.#record();
+    const ref = before === undefined ? undefined : await findCheckpoint(this.#core, this.id, before);
+    if (ref?.isShared) return this.#historyBefore(ref.id, limit);
+    const after = ref && (await checkpoints.get(ref.id));
+    const page = await checkpoints.ofThread(this.id, { limit, ...(after && { after }) });
+    const own = page.filter((checkpoint) => isOwnCheckpoint(checkpoint, thread));
+    if (own.length === limit || thread.originCheckpointId === null) return own;
+    return [...own, ...(await checkpoints.history(thread.originCheckpointId, limit - own.length))];
   }
 }
 
@@ -235,22 +311,18 @@ function checkWhenBusy(value: unknown): BusyStrategy | null {
   return value === null ? null : (oneOf("whenBusy", value, busyStrategies) ?? null);
 }
 
-async function isAncestor(
-  checkpoints: Core["storage"]["checkpoints"],
-  wanted: string,
-  from: string | null,
-): Promise<boolean> {
-  let next = from;
-  while (next !== null) {
-    const page: readonly CheckpointHead[] = await checkpoints.history(next, 500);
-    if (page.some((checkpoint) => checkpoint.id === wanted)) return true;
-    next = page.at(-1)?.parentId ?? null;
-  }
-  return false;
-}
-
 export type ValuesOf<Of extends AgentLike> =
   Of extends AgentLike<z.ZodType, infer Values> ? z.output<Values> : JsonObject;
+
+function checkPruning(options: PruneOptions): Keeping {
+  requireOptions("options", options);
+  const { keep, olderThan } = options;
+  if (keep === undefined && olderThan === undefined) throw invalidArgument("keep", keep, "given, or else olderThan");
+  return {
+    keep: keep === undefined ? Number.POSITIVE_INFINITY : requireNumber("keep", keep, 1),
+    maxAge: olderThan === undefined ? undefined : requireDuration("olderThan", olderThan),
+  };
+}
 
 function viewCheckpoint(checkpoint: CheckpointHead): Checkpoint {
   return {
@@ -259,6 +331,7 @@ function viewCheckpoint(checkpoint: CheckpointHead): Checkpoint {
     runId: checkpoint.runId ?? undefined,
     kind: checkpoint.kind,
     attempt: checkpoint.attempt,
+    seq: checkpoint.seq,
     valuesBytes: checkpoint.valuesBytes ?? undefined,
     storedBytes: checkpoint.bodyBytes,
     createdAt: new Date(checkpoint.createdAt),

@@ -9,6 +9,7 @@ import type { DueWork } from "../ports/storage.js";
 import type { Core } from "./core.js";
 import type { Dispatcher } from "./dispatcher.js";
 import type { Families } from "./families.js";
+import { CheckpointSweeper } from "./sweep-checkpoints.js";
 
 const dueBatch = 100;
 /** A worker's death is noticed within this part of the poll interval: its runs shall go on within a second. */
@@ -18,6 +19,7 @@ export class Watchman {
   readonly #core: Core;
   readonly #dispatcher: Dispatcher;
   readonly #families: Families;
+  readonly #checkpoints: CheckpointSweeper;
   readonly #undo: (() => void)[] = [];
   #open = false;
   #looking: Promise<void> | undefined;
@@ -37,6 +39,7 @@ export class Watchman {
     this.#families = families;
     this.#core = core;
     this.#dispatcher = dispatcher;
+    this.#checkpoints = new CheckpointSweeper(core);
   }
 
   /** Take over what earlier workers left, then keep watch. */
@@ -300,6 +303,7 @@ export class Watchman {
   async #sweepNow(): Promise<void> {
     const { storage, committer, settings } = this.#core;
     await storage.work.purge();
+    await this.#checkpoints.sweep();
     const { maxAge } = settings.retention;
     if (maxAge === undefined) return;
     const settledBefore = this.storageNow() - maxAge;

@@ -4,7 +4,7 @@
  * state and a thread that only appends never stores a second copy of itself.
  */
 
-/** `final`: written by a settle. `mid`: during a run. `initial`: values a thread was created with. */
+/** `final`: written by a settle. `mid`: during a run. `initial`: values a thread was created with. `update`: edited. */
 export type CheckpointKind = "initial" | "mid" | "final" | "update";
 
 export interface CheckpointRecord {
@@ -15,6 +15,8 @@ export interface CheckpointRecord {
   readonly parentId: string | null;
   readonly kind: CheckpointKind;
   readonly attempt: number;
+  /** The last number of its stream when it was written: rises from checkpoint to checkpoint, whatever their branches. */
+  readonly seq: number;
   readonly encoding: CheckpointEncoding;
   /** JSON text: the whole values (`snapshot`), a delta (`delta`), or `null` (`same` as the parent). */
   readonly body: string | null;

@@ -9,7 +9,8 @@ import type { Json } from "./json.js";
 export interface EventRecord {
   readonly stream: string;
   readonly seq: number;
-  readonly runId: string;
+  /** `null`: of the thread itself, outside of any run. */
+  readonly runId: string | null;
   readonly attempt: number;
   readonly rollout: number;
   readonly type: string;
@@ -57,7 +58,8 @@ export interface EventFrame {
   readonly kind: "event";
   /** Dense per stream, from 1. */
   readonly seq: number;
-  readonly runId: string;
+  /** `null`: of the thread itself, outside of any run; never so in a run's own stream. */
+  readonly runId: string | null;
   readonly attempt: number;
   readonly rolloutId: string;
   readonly type: string;

@@ -90,6 +90,8 @@ export type Removal =
   /** What a run made its lineage remember. */
   | { readonly type: "memos"; readonly runId: string; readonly lineageId: string }
   | { readonly type: "checkpoints"; readonly ids: readonly string[] }
+  /** Not the row: its parent. From here on it holds its values whole; `body` `null`: as it does already. */
+  | { readonly type: "parent"; readonly id: string; readonly body: string | null; readonly valuesBytes: number }
   | { readonly type: "checkpoints_of"; readonly threadId: string }
   | { readonly type: "origin"; readonly threadId: string }
   | { readonly type: "tombstone"; readonly threadId: string };

@@ -135,6 +135,24 @@ export interface ThreadReader {
   isDeleted(id: string): Promise<boolean>;
   list(query: ThreadQuery): Promise<readonly ThreadRecord[]>;
   count(filter: ThreadFilter): Promise<number>;
+  /** What is stored for a thread, and is removed with it. Nothing for one that is not there. */
+  usage(id: string): Promise<ThreadUsage>;
+}
+
+export interface ThreadUsage {
+  readonly runs: Usage;
+  readonly events: Usage;
+  /** Those that the thread wrote; not what it shares with the one it was copied from. */
+  readonly checkpoints: Usage;
+  /** What its runs remember: steps, sleeps, children, keyed events. */
+  readonly memos: Usage;
+  readonly questions: Usage;
+}
+
+export interface Usage {
+  readonly rows: number;
+  /** Bytes of UTF-8 in the JSON texts and keys of these rows; ids, numbers and indexes come on top. */
+  readonly bytes: number;
 }
 
 export interface CheckpointReader {
@@ -151,6 +169,14 @@ export interface CheckpointReader {
   bodies?(id: string, since?: string): Promise<ChainBodies | undefined>;
   /** The checkpoint and its ancestors, newest first, at most `limit`. */
   history(id: string, limit: number): Promise<readonly CheckpointHead[]>;
+  /** All that a thread wrote, on whatever branch: by `seq` and id, newest first. */
+  ofThread(threadId: string, page: CheckpointPage): Promise<readonly CheckpointHead[]>;
+}
+
+export interface CheckpointPage {
+  readonly limit: number;
+  /** Start behind this one. */
+  readonly after?: Pick<CheckpointHead, "seq" | "id">;
 }
 
 export interface CheckpointChain {

@@ -115,7 +115,7 @@ export class Subscription implements FrameSink {
 
   #remember({ runId, type, seq }: EventRecord): void {
     // That may be somebody else's: a message for a run that is under way.
-    if (type === "user_message") return;
+    if (type === "user_message" || runId === null) return;
     this.#newest.delete(runId);
     this.#newest.set(runId, seq);
     if (this.#newest.size > mostNewest) this.#newest.delete(this.#newest.keys().next().value as string);

@@ -6,6 +6,7 @@
 import { HeddleError } from "../errors.js";
 import { snapshotIsDue } from "../model/checkpoint.js";
 import { applyDeltas } from "../model/delta.js";
+import { checkpointNotFound } from "../model/intents/checkpoint-ref.js";
 import type { NewCheckpoint } from "../model/intents/intent.js";
 import type { Json, JsonObject } from "../model/json.js";
 import { byteLength, jsonBytes, parseJson } from "../model/json.js";
@@ -94,12 +95,6 @@ export class ValuesCache {
   #sweepLines(): void {
     for (const [line, id] of this.#newestOf) if (!this.#entries.has(id)) this.#newestOf.delete(line);
   }
-}
-
-export function checkpointNotFound(checkpointId: string): HeddleError {
-  return new HeddleError("CHECKPOINT_NOT_FOUND", `There is no checkpoint "${checkpointId}".`, {
-    details: { checkpointId },
-  });
 }
 
 interface ParsedChain {

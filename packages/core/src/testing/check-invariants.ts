@@ -196,17 +196,41 @@ async function checkHistory(storage: Storage, thread: ThreadRecord, runs: readon
   const history = headCheckpointId === null ? [] : await storage.checkpoints.history(headCheckpointId, 1_000_000);
   assert.equal(history[0]?.id ?? null, headCheckpointId, `thread ${thread.id}: the head is gone`);
   assert.equal(history.at(-1)?.parentId ?? null, null, `thread ${thread.id}: an ancestor of the head is gone`);
-  for (const run of runs) checkFinal(run, history);
+  const tree = await storage.checkpoints.ofThread(thread.id, { limit: 1_000_000 });
+  await checkTree(storage, thread, tree);
+  for (const run of runs) checkFinal(run, history, tree);
   const head = history[0];
   const last = runs.find((run) => run.id === head?.runId);
-  if (thread.activeRunId !== null || head?.kind !== "final" || last === undefined) return;
+  const isNewest = head?.kind === "final" && head.id === tree[0]?.id;
+  if (thread.activeRunId !== null || !isNewest || last === undefined) return;
   assert.equal(last.status, thread.lastOutcome, `thread ${thread.id}: lastOutcome`);
 }
 
-function checkFinal(run: RunRecord, history: readonly CheckpointHead[]): void {
-  const own = history.filter((checkpoint) => checkpoint.runId === run.id);
-  if (run.rolledBack) return assert.deepEqual(own, [], `run ${run.id} is rolled back and left checkpoints`);
-  const finals = own.filter((checkpoint) => checkpoint.kind === "final");
+/** Each checkpoint of each branch has its parent, or none to look for. */
+async function checkTree(storage: Storage, thread: ThreadRecord, tree: readonly CheckpointHead[]): Promise<void> {
+  const known = new Map(tree.map((checkpoint) => [checkpoint.id, checkpoint]));
+  for (const { id, parentId, seq } of tree) {
+    if (parentId === null) continue;
+    const parent = known.get(parentId) ?? (await storage.checkpoints.get(parentId));
+    assert.ok(parent !== undefined, `thread ${thread.id}: checkpoint ${id} lost its parent ${parentId}`);
+    if (known.has(parentId))
+      assert.ok(parent.seq <= seq, `thread ${thread.id}: checkpoint ${id} is older than its parent`);
+  }
+}
+
+/** Retention removes what is old: what came before the oldest one that was made to stand alone. */
+function wasPruned(run: RunRecord, tree: readonly CheckpointHead[]): boolean {
+  const cut = tree.findLast(
+    ({ parentId, kind, encoding }) => parentId === null && kind !== "initial" && encoding === "snapshot",
+  );
+  return cut !== undefined && run.lastSeq <= (tree[0]?.seq ?? 0);
+}
+
+function checkFinal(run: RunRecord, history: readonly CheckpointHead[], tree: readonly CheckpointHead[]): void {
+  const inLine = history.filter((checkpoint) => checkpoint.runId === run.id);
+  if (run.rolledBack) return assert.deepEqual(inLine, [], `run ${run.id} is rolled back and left checkpoints`);
+  const finals = tree.filter((checkpoint) => checkpoint.kind === "final" && checkpoint.runId === run.id);
+  if (finals.length === 0 && wasPruned(run, tree)) return;
   // A run that waited until it settled never got a base or wrote anything.
   const wasActive = isSettled(run.status) && run.headCheckpointId !== null;
   if (run.attempt > 0 && isSettled(run.status)) assert.ok(wasActive, `run ${run.id} ran and left no checkpoint`);

@@ -30,6 +30,7 @@ export function acceptRun(options: AcceptOptions = {}): AcceptRun {
     claim,
     child,
     policy,
+    from,
     ...given
   } = options;
   const id = given.id ?? freshId("run");
@@ -60,6 +61,7 @@ export function acceptRun(options: AcceptOptions = {}): AcceptRun {
     ...(idempotency && { idempotency }),
     ...(claim && { claim }),
     ...(child && { child }),
+    ...(from && { from }),
   };
 }
 

@@ -98,7 +98,7 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
       return records.originsFrom(ownerId);
     },
     checkpointLinks(threadId) {
-      must(may.checkpointsOf.has(threadId), `the checkpoints of ${threadId}`);
+      must(may.linksOf.has(threadId), `the checkpoints of ${threadId}`);
       return records.checkpointLinks(threadId);
     },
   };
@@ -121,6 +121,7 @@ function allowed(intents: readonly Intent[]) {
     questionsOfActive: needs.flatMap((need) => need.questionsOfActive),
     steeredOf: new Set(needs.flatMap((need) => need.steeredOf)),
     claimable: new Set(needs.flatMap((need) => (need.claimable ? [need.claimable.agents.join()] : []))),
-    checkpoints: new Set<string>(),
+    checkpoints: new Set(needs.flatMap((need) => need.checkpoints)),
+    linksOf: new Set(needs.flatMap((need) => [...need.linksOf, ...need.linksIfCopiedOf])),
   };
 }

@@ -2,7 +2,15 @@
 
 import type { EventRecord } from "../model/event.js";
 import { threadStream } from "../model/event.js";
-import type { Accepted, Canceled, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
+import type {
+  Accepted,
+  Canceled,
+  HeadMoved,
+  Intent,
+  IntentKind,
+  IntentOf,
+  IntentValues,
+} from "../model/intents/intent.js";
 import type { RunRecord } from "../model/run.js";
 import type { ThreadRecord } from "../model/thread.js";
 import type { DueQuery, DueWork, IntentResult, Storage } from "../ports/storage.js";
@@ -104,6 +112,23 @@ export class StorageDriver {
 
   copyThread(from: string, given: Partial<IntentOf<"copy_thread">> = {}): Promise<ThreadRecord> {
     return this.apply<"copy_thread">({ kind: "copy_thread", from, id: freshId("thr"), ...given });
+  }
+
+  moveHead(threadId: string, given: Partial<IntentOf<"move_head">>): Promise<HeadMoved> {
+    return this.apply<"move_head">({ kind: "move_head", threadId, ...given });
+  }
+
+  /** @param snapshots checkpoints that stand alone from here on, by what they hold */
+  prune(
+    threadId: string,
+    ids: readonly string[],
+    snapshots: Readonly<Record<string, object>> = {},
+  ): Promise<{ readonly removed: number }> {
+    const wholes = Object.entries(snapshots).map(([id, values]) => {
+      const body = JSON.stringify(values);
+      return { id, body, valuesBytes: Buffer.byteLength(body) };
+    });
+    return this.apply<"prune_checkpoints">({ kind: "prune_checkpoints", threadId, ids, snapshots: wholes });
   }
 
   deleteThread(id: string, keepTombstone = 86_400_000): Promise<undefined> {

@@ -182,6 +182,7 @@ function checkpoints({ schema }: QueryBuilder, { keyText }: SqlDialect): Compila
       .addColumn("parent_id", keyText)
       .addColumn("kind", "text", (column) => column.notNull())
       .addColumn("attempt", "integer", (column) => column.notNull())
+      .addColumn("seq", "bigint", (column) => column.notNull())
       .addColumn("encoding", "text", (column) => column.notNull())
       .addColumn("values_bytes", "bigint")
       .addColumn("created_at", "bigint", (column) => column.notNull())
@@ -189,7 +190,7 @@ function checkpoints({ schema }: QueryBuilder, { keyText }: SqlDialect): Compila
     schema
       .createIndex("heddle_checkpoints_thread")
       .on("heddle_checkpoints")
-      .column("thread_id")
+      .columns(["thread_id", "seq", "id"])
       .where("thread_id", "is not", null),
     // A stateless run's, which go with it.
     schema
@@ -205,7 +206,7 @@ function events({ schema }: QueryBuilder, { keyText, clusteredTable }: SqlDialec
     .createTable("heddle_events")
     .addColumn("stream", keyText, (column) => column.notNull())
     .addColumn("seq", "bigint", (column) => column.notNull())
-    .addColumn("run_id", keyText, (column) => column.notNull())
+    .addColumn("run_id", keyText)
     .addColumn("attempt", "integer", (column) => column.notNull())
     .addColumn("rollout", "integer", (column) => column.notNull())
     .addColumn("type", "text", (column) => column.notNull())

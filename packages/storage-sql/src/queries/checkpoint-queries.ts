@@ -1,17 +1,30 @@
 /** Walks up the tree of checkpoints. The walk carries ids only; bodies are joined to what it found. */
 
-import type { CheckpointHead, CheckpointRecord } from "@heddle/core/storage";
+import type { CheckpointHead, CheckpointPage, CheckpointRecord } from "@heddle/core/storage";
+import type { SqlBool } from "kysely";
 import { sql } from "kysely";
 import { checkpointHeadColumns, selection } from "../columns.js";
 import type { QueryBuilder } from "../query-builder.js";
-import { template } from "../template.js";
+import { paramLimit, template } from "../template.js";
+import type { ByThread } from "./record-queries.js";
 
 export type ByChain = { readonly id: string; readonly since: string | undefined };
+export type ByCheckpoints = ByThread & Required<CheckpointPage>;
 export type ByHistory = { readonly id: string; readonly limit: number };
 /** `depth`: steps up from where the walk began. */
 export type ChainRow = Pick<CheckpointRecord, "id" | "encoding" | "body" | "valuesBytes" | "parentId"> & {
   readonly depth: number;
 };
+
+function ofThread(db: QueryBuilder, threadId: string) {
+  return db
+    .selectFrom("heddle_checkpoints")
+    .select(selection(checkpointHeadColumns))
+    .select(sql<number>`coalesce(octet_length(body), 0)`.as("bodyBytes"))
+    .where("thread_id", "=", threadId)
+    .orderBy("seq", "desc")
+    .orderBy("id", "desc");
+}
 
 export function checkpointQueries(db: QueryBuilder) {
   return {
@@ -58,6 +71,23 @@ export function checkpointQueries(db: QueryBuilder) {
           "c.parent_id as parentId",
           "w.depth",
         ]),
+    ),
+    ofThread: template<ByThread & { readonly limit: number }, CheckpointHead>((param) =>
+      ofThread(
+        db,
+        param(({ threadId }) => threadId),
+      )
+        .limit(paramLimit(param, ({ limit }) => limit))
+        .$castTo<CheckpointHead>(),
+    ),
+    ofThreadAfter: template<ByCheckpoints, CheckpointHead>((param) =>
+      ofThread(
+        db,
+        param(({ threadId }) => threadId),
+      )
+        .where(sql<SqlBool>`(seq, id) < (${param(({ after }) => after.seq)}, ${param(({ after }) => after.id)})`)
+        .limit(paramLimit(param, ({ limit }) => limit))
+        .$castTo<CheckpointHead>(),
     ),
     /** Newest first. */
     history: template<ByHistory, CheckpointHead>((param) =>

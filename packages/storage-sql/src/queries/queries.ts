@@ -5,6 +5,7 @@ import { eventQueries } from "./event-queries.js";
 import { familyQueries } from "./family-queries.js";
 import { recordQueries } from "./record-queries.js";
 import { removalQueries } from "./removal-queries.js";
+import { usageQueries } from "./usage-queries.js";
 import { workQueries } from "./work-queries.js";
 import { writeQueries } from "./write-queries.js";
 
@@ -18,6 +19,7 @@ export function createQueries(db: QueryBuilder, dialect: SqlDialect) {
     ...removalQueries(db, dialect),
     ...checkpointQueries(db),
     ...eventQueries(db),
+    ...usageQueries(db),
     ...workQueries(db, dialect),
     ...familyQueries(db, dialect),
   };

@@ -8,6 +8,7 @@ import { template, timeOf } from "../template.js";
 import type { ById, ByThread } from "./record-queries.js";
 
 type ByRunOfLineage = { readonly id: string; readonly lineageId: string };
+type Parted = { readonly id: string; readonly body: string | null; readonly valuesBytes: number };
 type RunRef = { readonly id: string; readonly threadId: string | null; readonly lineageId: string };
 
 /** The scope that a run's idempotency key was stored under. */
@@ -190,6 +191,31 @@ function checkpointRemovals(db: QueryBuilder) {
         "=",
         param(({ id }) => id),
       ),
+    ),
+    partCheckpoint: template<ById, unknown>((param) =>
+      db
+        .updateTable("heddle_checkpoints")
+        .set({ parent_id: null })
+        .where(
+          "id",
+          "=",
+          param(({ id }) => id),
+        ),
+    ),
+    makeWhole: template<Parted, unknown>((param) =>
+      db
+        .updateTable("heddle_checkpoints")
+        .set({
+          parent_id: null,
+          encoding: sql.lit("snapshot" as const),
+          body: param(({ body }) => body),
+          values_bytes: param(({ valuesBytes }) => valuesBytes),
+        })
+        .where(
+          "id",
+          "=",
+          param(({ id }) => id),
+        ),
     ),
     deleteCheckpointsOfThread: template<ByThread, unknown>((param) =>
       db.deleteFrom("heddle_checkpoints").where(

@@ -63,6 +63,8 @@ function removalOf(queries: Queries, removal: Removal): Write[] {
       return [write(queries.deleteMemosOfRun, { ...removal, id: removal.runId })];
     case "checkpoints":
       return removal.ids.map((id) => write(queries.deleteCheckpoint, { id }));
+    case "parent":
+      return [write(removal.body === null ? queries.partCheckpoint : queries.makeWhole, removal)];
     case "checkpoints_of":
       return [write(queries.deleteCheckpointsOfThread, removal)];
     case "origin":

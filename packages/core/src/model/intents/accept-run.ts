@@ -2,6 +2,7 @@ import { HeddleError } from "../../errors.js";
 import type { BusyStrategy, RunRecord } from "../run.js";
 import type { KeyRef, UnitOfWork } from "../unit-of-work.js";
 import { requireHeld } from "./attempt.js";
+import { requireCheckpoint } from "./checkpoint-ref.js";
 import { knownChild, refuseDeadlock, rememberChild } from "./child.js";
 import { claim } from "./claim-runs.js";
 import type { Accepted, AcceptRun } from "./intent.js";
@@ -57,6 +58,7 @@ function checkThread(uow: UnitOfWork, intent: AcceptRun): void {
   const { threadId, delay } = intent.run;
   if (threadId === null) return;
   const thread = uow.thread(threadId);
+  if (intent.from !== undefined) requireCheckpoint(uow, threadOf(uow, threadId), intent.from);
   if (thread === undefined) {
     if (intent.createThread) newThread(uow, { id: threadId, title: null, metadata: "{}" });
     else threadOf(uow, threadId);
@@ -82,7 +84,7 @@ function strategyOf(uow: UnitOfWork, { run, whenBusy, threadDecides }: AcceptRun
   return uow.thread(run.threadId)?.whenBusy ?? whenBusy;
 }
 
-function threadBusy(uow: UnitOfWork, threadId: string, activeRunId: string | null): HeddleError {
+export function threadBusy(uow: UnitOfWork, threadId: string, activeRunId: string | null): HeddleError {
   const active = activeRunId === null ? undefined : uow.run(activeRunId);
   return new HeddleError("THREAD_BUSY", `Thread "${threadId}" is busy with run "${activeRunId}".`, {
     details: {
@@ -134,7 +136,7 @@ function newRun(uow: UnitOfWork, intent: AcceptRun, parent: RunRecord | undefine
     deadlineAt: earlier(deadlineAt, parent?.deadlineAt ?? null),
     idempotencyKey: intent.idempotency?.key ?? null,
     baseCheckpointId: null,
-    headCheckpointId: null,
+    headCheckpointId: intent.from?.id ?? null,
     firstSeq: 0,
     lastSeq: 0,
     createdAt: uow.now,

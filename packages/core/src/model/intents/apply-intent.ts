@@ -4,9 +4,11 @@ import type { UnitOfWork } from "../unit-of-work.js";
 import { acceptRun } from "./accept-run.js";
 import { cancelRun, deleteRun } from "./cancel-run.js";
 import { claimRuns, extendLeases } from "./claim-runs.js";
+import { collectCheckpoints, pruneCheckpoints } from "./collect-checkpoints.js";
 import { recordProgress, releaseRun, settleRun } from "./drive-attempt.js";
 import type { IntentKind, IntentOf, IntentValues } from "./intent.js";
-import { collectCheckpoints, copyThread, createThread, deleteThread, updateThread } from "./manage-thread.js";
+import { copyThread, createThread, deleteThread, updateThread } from "./manage-thread.js";
+import { moveHead } from "./move-head.js";
 import { tendRun } from "./tend-run.js";
 
 type Handlers = {
@@ -26,6 +28,8 @@ const handlers: Handlers = {
   create_thread: createThread,
   update_thread: updateThread,
   copy_thread: copyThread,
+  move_head: moveHead,
+  prune_checkpoints: pruneCheckpoints,
   delete_thread: deleteThread,
   collect_checkpoints: collectCheckpoints,
 };

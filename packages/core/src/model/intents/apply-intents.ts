@@ -45,5 +45,7 @@ export function splitBatch(intents: readonly Intent[]): Intent[][] {
 }
 
 function removesRows(kind: IntentKind): boolean {
-  return kind === "delete_thread" || kind === "delete_run" || kind === "collect_checkpoints";
+  return (
+    kind === "delete_thread" || kind === "delete_run" || kind === "collect_checkpoints" || kind === "prune_checkpoints"
+  );
 }

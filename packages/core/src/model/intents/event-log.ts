@@ -1,9 +1,19 @@
 /** Appending to a stream: numbers are given here, under the stream's lock, and nowhere else. */
 
-import { streamOf } from "../event.js";
+import { streamOf, threadStream } from "../event.js";
 import type { RunRecord } from "../run.js";
+import type { ThreadRecord } from "../thread.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import type { NewEvent } from "./intent.js";
+
+/** Append an event of the thread itself, outside of any run. */
+export function appendThreadEvent(uow: UnitOfWork, thread: ThreadRecord, { type, payload }: NewEvent): ThreadRecord {
+  const seq = thread.lastSeq + 1;
+  const { rollout } = thread;
+  const stream = threadStream(thread.id);
+  uow.appendEvent({ stream, seq, runId: null, attempt: 0, rollout, type, payload, createdAt: uow.now });
+  return uow.putThread({ ...thread, lastSeq: seq, updatedAt: uow.now });
+}
 
 /** Append `events` to the run's stream and return the run with its seq range moved on. Keyed ones only once. */
 export function appendEvents(uow: UnitOfWork, run: RunRecord, emitted: readonly NewEvent[]): RunRecord {

@@ -42,6 +42,13 @@ export interface NewCheckpoint {
   readonly changedKeys: readonly string[];
 }
 
+/** A checkpoint that is there already. */
+export interface CheckpointRef {
+  readonly id: string;
+  /** The thread shares it with the one it was copied from, as the caller saw. Otherwise it must be the thread's own. */
+  readonly isShared: boolean;
+}
+
 /** Names an attempt that holds a lease. Writes under it are refused with `LEASE_LOST` once `attempt` moved on. */
 export interface AttemptRef {
   readonly runId: string;
@@ -71,6 +78,8 @@ export interface AcceptRun {
   readonly finalCheckpointId: string;
   /** Create the thread where it does not exist. */
   readonly createThread: boolean;
+  /** Begin there instead of at the thread's head, which moves there when the run becomes active. */
+  readonly from?: CheckpointRef;
   readonly queueBound: number;
   readonly idempotency?: {
     readonly key: string;
@@ -271,13 +280,55 @@ export interface UpdateThread {
   readonly maxMetadata: number;
 }
 
-/** A new thread that shares `from`'s history up to its head: constant time and bytes. */
+/** A new thread that shares `from`'s history up to `at`, else its head: constant time and bytes. */
 export interface CopyThread {
   readonly kind: "copy_thread";
   readonly from: string;
+  readonly at?: CheckpointRef;
   readonly id: string;
   readonly title?: string | null;
   readonly metadata?: string;
+}
+
+/**
+ * Move an idle thread's head: to a checkpoint of its tree, to a new one with edited values, or both. What was behind the
+ * head stays a branch. Guards: thread exists, not busy, `to` is there.
+ */
+export interface MoveHead {
+  readonly kind: "move_head";
+  readonly threadId: string;
+  /** Default: where the head is. */
+  readonly to?: CheckpointRef;
+  /** The head as the caller read it: where it is another one by now, nothing is changed. */
+  readonly expectedHead?: string | null;
+  /** Edited values: a child of `to`, else of the head. */
+  readonly checkpoint?: NewCheckpoint;
+}
+
+export interface HeadMoved {
+  /** `stale`: the head is not where it was expected, and nothing was changed. */
+  readonly outcome: "moved" | "stale";
+  readonly thread: ThreadRecord;
+}
+
+/**
+ * Remove checkpoints of a thread. What must stay does, whatever is asked: the head, where unsettled runs began and are,
+ * whatever copies go on from with all its ancestors, and the parents of what stays and is not made to stand alone.
+ */
+export interface PruneCheckpoints {
+  readonly kind: "prune_checkpoints";
+  readonly threadId: string;
+  readonly ids: readonly string[];
+  /** Checkpoints that stay and lose their parents. */
+  readonly snapshots: readonly WholeValues[];
+}
+
+/** What lets a checkpoint stand alone. */
+export interface WholeValues {
+  readonly id: string;
+  /** JSON text of its values; `null`: it holds them whole already. */
+  readonly body: string | null;
+  readonly valuesBytes: number;
 }
 
 /** Delete a thread with its runs, events and checkpoints; unsettled runs are canceled without grace. */
@@ -309,6 +360,8 @@ export type Intent =
   | CreateThread
   | UpdateThread
   | CopyThread
+  | MoveHead
+  | PruneCheckpoints
   | DeleteThread
   | CollectCheckpoints;
 
@@ -326,6 +379,8 @@ export interface IntentValues {
   readonly create_thread: ThreadRecord;
   readonly update_thread: ThreadRecord;
   readonly copy_thread: ThreadRecord;
+  readonly move_head: HeadMoved;
+  readonly prune_checkpoints: { readonly removed: number };
   readonly delete_thread: undefined;
   readonly collect_checkpoints: undefined;
 }

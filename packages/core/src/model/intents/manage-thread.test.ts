@@ -66,6 +66,7 @@ const checkpoint = (id: string, parentId: string | null, threadId = "thr"): Chec
   parentId,
   kind: "final",
   attempt: 1,
+  seq: 0,
   encoding: "delta",
   valuesBytes: 1,
   createdAt: noon,

@@ -1,14 +1,10 @@
 import { HeddleError } from "../../errors.js";
+import type { CheckpointHead } from "../checkpoint.js";
 import type { ThreadRecord } from "../thread.js";
 import type { UnitOfWork } from "../unit-of-work.js";
-import type {
-  CollectCheckpoints,
-  CopyThread,
-  CreateThread,
-  DeleteThread,
-  NewCheckpoint,
-  UpdateThread,
-} from "./intent.js";
+import { requireCheckpoint } from "./checkpoint-ref.js";
+import { collectCheckpoints } from "./collect-checkpoints.js";
+import type { CopyThread, CreateThread, DeleteThread, NewCheckpoint, UpdateThread } from "./intent.js";
 import { threadOf } from "./thread-mutex.js";
 
 export function createThread(uow: UnitOfWork, intent: CreateThread): ThreadRecord {
@@ -41,8 +37,11 @@ export function newThread(
 ): ThreadRecord {
   const tombstone = uow.tombstone(given.id);
   if (tombstone !== undefined) uow.remove({ type: "tombstone", threadId: given.id });
-  if (given.values !== undefined) writeInitial(uow, given.id, given.values);
   const origin = given.originCheckpointId ?? null;
+  // Later than all that a deleted one of this id left: that is how its checkpoints are told apart.
+  const createdAt = Math.max(uow.now, (tombstone?.deletedAt ?? -1) + 1);
+  const lastSeq = tombstone?.lastSeq ?? 0;
+  if (given.values !== undefined) writeInitial(uow, { id: given.id, lastSeq, createdAt }, given.values);
   return uow.putThread({
     id: given.id,
     title: given.title,
@@ -54,29 +53,34 @@ export function newThread(
     lastAgent: null,
     headCheckpointId: given.values?.id ?? origin,
     originCheckpointId: origin,
-    lastSeq: tombstone?.lastSeq ?? 0,
+    lastSeq,
     rollout: 1,
     queueLength: 0,
     queueTail: 1,
     queueFront: 0,
-    createdAt: uow.now,
-    updatedAt: uow.now,
+    createdAt,
+    updatedAt: createdAt,
   });
 }
 
-function writeInitial(uow: UnitOfWork, threadId: string, values: NewCheckpoint): void {
+function writeInitial(
+  uow: UnitOfWork,
+  thread: Pick<ThreadRecord, "id" | "lastSeq" | "createdAt">,
+  values: NewCheckpoint,
+): void {
   const { id, encoding, body, valuesBytes } = values;
   uow.insertCheckpoint({
     id,
-    threadId,
+    threadId: thread.id,
     runId: null,
     parentId: null,
     kind: "initial",
     attempt: 0,
+    seq: thread.lastSeq,
     encoding,
     body,
     valuesBytes,
-    createdAt: uow.now,
+    createdAt: thread.createdAt,
   });
 }
 
@@ -120,7 +124,7 @@ export function copyThread(uow: UnitOfWork, intent: CopyThread): ThreadRecord {
   const source = threadOf(uow, intent.from);
   if (uow.thread(intent.id) !== undefined) throw threadExists(intent.id);
   if (uow.origin(intent.id) !== undefined) throw historyIsNeeded(intent.id);
-  const head = source.headCheckpointId === null ? undefined : uow.checkpoint(source.headCheckpointId);
+  const head = intent.at === undefined ? headOf(uow, source) : requireCheckpoint(uow, source, intent.at);
   const copy = newThread(uow, {
     id: intent.id,
     title: intent.title === undefined ? source.title : intent.title,
@@ -132,6 +136,10 @@ export function copyThread(uow: UnitOfWork, intent: CopyThread): ThreadRecord {
     uow.putOrigin({ threadId: copy.id, checkpointId: head.id, ownerId: head.threadId });
   }
   return copy;
+}
+
+function headOf(uow: UnitOfWork, { headCheckpointId }: ThreadRecord): CheckpointHead | undefined {
+  return headCheckpointId === null ? undefined : uow.checkpoint(headCheckpointId);
 }
 
 /** Unsettled runs are canceled in the same breath: their rows go, their waiters are told. */
@@ -149,55 +157,10 @@ export function deleteThread(uow: UnitOfWork, intent: DeleteThread): undefined {
   uow.putTombstone({
     threadId: thread.id,
     lastSeq: thread.lastSeq,
-    deletedAt: uow.now,
+    deletedAt: Math.max(uow.now, thread.updatedAt),
     keepUntil: uow.now + intent.keepTombstone,
   });
   uow.remove({ type: "thread", id: thread.id });
   uow.tell({ type: "thread_deleted", threadId: thread.id, runIds: unsettled.map((run) => run.id) });
   collectCheckpoints(uow, { kind: "collect_checkpoints", threadId: thread.id });
-}
-
-/**
- * A deleted thread's checkpoints stay while a copy goes on from one of them, with all ancestors of that one.
- * The rest goes; and once nothing is left, the thread's own origin needs its ancestors no longer.
- */
-export function collectCheckpoints(uow: UnitOfWork, { threadId, rolledBack }: CollectCheckpoints): undefined {
-  if (rolledBack !== undefined) return removeRolledBack(uow, threadId, rolledBack);
-  if (uow.thread(threadId) !== undefined) return;
-  const needed = uow.originsFrom(threadId).map((origin) => origin.checkpointId);
-  if (needed.length === 0) uow.remove({ type: "checkpoints_of", threadId });
-  else return removeUnreachable(uow, threadId, needed);
-  const origin = uow.origin(threadId);
-  if (origin === undefined) return;
-  uow.remove({ type: "origin", threadId });
-  uow.tell({ type: "collect", threadId: origin.ownerId });
-}
-
-function removeUnreachable(uow: UnitOfWork, threadId: string, needed: readonly string[]): undefined {
-  const links = new Map(uow.checkpointLinks(threadId).map((link) => [link.id, link.parentId]));
-  const reachable = ancestors(links, needed);
-  const ids = [...links.keys()].filter((id) => !reachable.has(id));
-  if (ids.length > 0) uow.remove({ type: "checkpoints", ids });
-}
-
-/** Each is the parent of the one before it: where one is needed, all behind it are. */
-function removeRolledBack(uow: UnitOfWork, threadId: string, newestFirst: readonly string[]): undefined {
-  const needed = new Set(uow.originsFrom(threadId).map((origin) => origin.checkpointId));
-  const head = uow.thread(threadId)?.headCheckpointId;
-  if (head != null) needed.add(head);
-  const firstNeeded = newestFirst.findIndex((id) => needed.has(id));
-  const ids = firstNeeded === -1 ? newestFirst : newestFirst.slice(0, firstNeeded);
-  if (ids.length > 0) uow.remove({ type: "checkpoints", ids });
-}
-
-function ancestors(links: ReadonlyMap<string, string | null>, from: readonly string[]): Set<string> {
-  const seen = new Set<string>();
-  for (const start of from) {
-    let id: string | null | undefined = start;
-    while (id != null && links.has(id) && !seen.has(id)) {
-      seen.add(id);
-      id = links.get(id);
-    }
-  }
-  return seen;
 }

@@ -86,9 +86,24 @@ test.each<[string, Intent, Partial<Needs>]>([
   ],
   ["a copy", { kind: "copy_thread", from: "a", id: "b" }, { threads: ["a", "b"], checkpointsOf: ["a", "b"] }],
   [
+    "a fork",
+    { kind: "copy_thread", from: "a", id: "b", at: { id: "c", isShared: false } },
+    { threads: ["a", "b"], checkpoints: ["c"], checkpointsOf: ["a", "b"] },
+  ],
+  [
+    "a moved head",
+    { kind: "move_head", threadId: "a", to: { id: "c", isShared: false } },
+    { threads: ["a"], activeRunsOf: ["a"], checkpoints: ["c"] },
+  ],
+  [
+    "a pruning",
+    { kind: "prune_checkpoints", threadId: "a", ids: ["c"], snapshots: [] },
+    { threads: ["a"], unsettledOf: ["a"], checkpointsOf: ["a"], linksOf: ["a"] },
+  ],
+  [
     "a deletion",
     { kind: "delete_thread", id: "thr", keepTombstone: 1 },
-    { threads: ["thr"], unsettledOf: ["thr"], checkpointsOf: ["thr"] },
+    { threads: ["thr"], unsettledOf: ["thr"], checkpointsOf: ["thr"], linksIfCopiedOf: ["thr"] },
   ],
 ])("%s reads no more than it says", (_what, intent, expected) => {
   const named = Object.entries(needsOf(intent)).filter(([, what]) => !Array.isArray(what) || what.length > 0);

@@ -6,7 +6,16 @@
 import type { MemoRef } from "../memo.js";
 import type { ClaimQuery, KeyRef } from "../unit-of-work.js";
 import { childMemo } from "./child.js";
-import type { AttemptRef, ChildStart, Intent, NewEvent, NewMemo, ReleaseRun, SettleRun } from "./intent.js";
+import type {
+  AttemptRef,
+  CheckpointRef,
+  ChildStart,
+  Intent,
+  NewEvent,
+  NewMemo,
+  ReleaseRun,
+  SettleRun,
+} from "./intent.js";
 import { supersedes } from "./join-thread.js";
 
 export interface Needs {
@@ -33,8 +42,12 @@ export interface Needs {
   readonly questionsOfActive: readonly string[];
   /** Threads of which every run is read that waits to be taken by the live run. */
   readonly steeredOf: readonly string[];
-  /** Threads whose head checkpoint, origin and copies are read, with the links where copies exist. */
+  readonly checkpoints: readonly string[];
+  /** Threads whose head checkpoint, origin and copies are read. */
   readonly checkpointsOf: readonly string[];
+  /** Threads of which every checkpoint's link is read; `linksIfCopiedOf`: unless there are no copies. */
+  readonly linksOf: readonly string[];
+  readonly linksIfCopiedOf: readonly string[];
   /** Runs to claim, each with its thread: a claim writes to the thread's log. */
   readonly claimable?: Omit<ClaimQuery, "now">;
 }
@@ -52,7 +65,10 @@ const nothing: Needs = {
   questionsOfRuns: [],
   questionsOfActive: [],
   steeredOf: [],
+  checkpoints: [],
   checkpointsOf: [],
+  linksOf: [],
+  linksIfCopiedOf: [],
 };
 
 export function needsOf(intent: Intent): Needs {
@@ -78,11 +94,30 @@ export function needsOf(intent: Intent): Needs {
     case "update_thread":
       return { ...nothing, threads: [intent.id] };
     case "copy_thread":
-      return { ...nothing, threads: [intent.from, intent.id], checkpointsOf: [intent.from, intent.id] };
-    case "delete_thread":
-      return { ...nothing, threads: [intent.id], unsettledOf: [intent.id], checkpointsOf: [intent.id] };
-    case "collect_checkpoints":
-      return { ...nothing, threads: [intent.threadId], checkpointsOf: [intent.threadId] };
+      return {
+        ...nothing,
+        threads: [intent.from, intent.id],
+        checkpoints: idsOf(intent.at),
+        checkpointsOf: [intent.from, intent.id],
+      };
+    case "move_head": {
+      const threads = [intent.threadId];
+      return { ...nothing, threads, activeRunsOf: threads, checkpoints: idsOf(intent.to) };
+    }
+    case "prune_checkpoints": {
+      const threads = [intent.threadId];
+      return { ...nothing, threads, unsettledOf: threads, checkpointsOf: threads, linksOf: threads };
+    }
+    case "delete_thread": {
+      const threads = [intent.id];
+      return { ...nothing, threads, unsettledOf: threads, checkpointsOf: threads, linksIfCopiedOf: threads };
+    }
+    case "collect_checkpoints": {
+      const threads = [intent.threadId];
+      const needs = { ...nothing, threads, checkpointsOf: threads };
+      if (intent.rolledBack === undefined) return { ...needs, linksIfCopiedOf: threads };
+      return { ...needs, unsettledOf: threads, linksOf: threads };
+    }
   }
 }
 
@@ -92,7 +127,15 @@ function acceptNeeds(intent: Extract<Intent, { kind: "accept_run" }>): Needs {
   const scope = threadId === null ? "s" : `t:${threadId}`;
   const keys = intent.idempotency === undefined ? [] : [{ scope, agent, key: intent.idempotency.key }];
   const superseded = maySupersede(intent) ? { waitingOf: threads, questionsOfActive: threads } : {};
-  const needs = { ...nothing, ...parentNeeds(intent.child, threads), activeRunsOf: threads, keys, ...superseded };
+  const checkpoints = idsOf(intent.from);
+  const needs = {
+    ...nothing,
+    ...parentNeeds(intent.child, threads),
+    activeRunsOf: threads,
+    keys,
+    checkpoints,
+    ...superseded,
+  };
   if (intent.claim === undefined) return needs;
   return { ...needs, claimable: { agents: intent.claim.agents, limit: 1 } };
 }
@@ -129,6 +172,10 @@ function settleNeeds(intent: SettleRun | ReleaseRun): Needs {
   const { runId, lineageId } = intent.attempt;
   const asks = intent.kind === "settle_run" && intent.outcome.status === "interrupted";
   return { ...needs, steeredOf: needs.threads, questionsOf: asks || lineageId !== runId ? [lineageId] : [] };
+}
+
+function idsOf(ref: CheckpointRef | undefined): readonly string[] {
+  return ref === undefined ? [] : [ref.id];
 }
 
 function runNeeds(runId: string, threadId: string | null): Needs {

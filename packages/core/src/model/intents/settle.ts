@@ -67,6 +67,8 @@ function settledFields(uow: UnitOfWork, run: RunRecord, outcome: Outcome): Parti
     active: false,
     queuePosition: null,
     awaits: null,
+    // One that waited never was where it should have begun.
+    headCheckpointId: run.active ? run.headCheckpointId : null,
     worker: null,
     leaseUntil: null,
     settledAt: uow.now,

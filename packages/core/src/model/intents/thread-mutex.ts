@@ -23,14 +23,16 @@ export function threadOf(uow: UnitOfWork, threadId: string): ThreadRecord {
 export function activate(uow: UnitOfWork, run: RunRecord): RunRecord {
   if (run.threadId === null) return run;
   const thread = threadOf(uow, run.threadId);
-  uow.putThread({ ...thread, activeRunId: run.id, lastAgent: run.agent, updatedAt: uow.now });
   const base = thread.headCheckpointId;
+  // A run that shall begin elsewhere takes the thread there.
+  const headCheckpointId = run.headCheckpointId ?? base;
+  uow.putThread({ ...thread, activeRunId: run.id, lastAgent: run.agent, headCheckpointId, updatedAt: uow.now });
   const active = uow.putRun({
     ...run,
     active: true,
     queuePosition: null,
     baseCheckpointId: base,
-    headCheckpointId: base,
+    headCheckpointId,
   });
   return active;
 }

@@ -5,6 +5,7 @@ import type { RunRecord } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { appendEvents } from "./event-log.js";
 import type { NewCheckpoint } from "./intent.js";
+import { threadOf } from "./thread-mutex.js";
 
 export function writeCheckpoint(
   uow: UnitOfWork,
@@ -13,6 +14,7 @@ export function writeCheckpoint(
   kind: CheckpointKind,
 ): RunRecord {
   const { id, encoding, body, valuesBytes, changedKeys } = checkpoint;
+  const thread = run.threadId === null ? undefined : threadOf(uow, run.threadId);
   uow.insertCheckpoint({
     id,
     threadId: run.threadId,
@@ -20,10 +22,11 @@ export function writeCheckpoint(
     parentId: run.headCheckpointId,
     kind,
     attempt: run.attempt,
+    seq: thread?.lastSeq ?? run.lastSeq,
     encoding,
     body,
     valuesBytes,
-    createdAt: uow.now,
+    createdAt: Math.max(uow.now, thread?.createdAt ?? 0),
   });
   const moved = uow.putRun({ ...run, headCheckpointId: id });
   if (changedKeys.length === 0) return moved;

@@ -26,6 +26,8 @@ export const checkpointCases = inGroup("checkpoint", {
       parentId: first.id,
       kind: "mid",
       attempt: 1,
+      // Behind run_started and the first one's values_updated.
+      seq: 2,
       encoding: "delta",
       valuesBytes: second.valuesBytes,
       createdAt: run.createdAt,

@@ -18,6 +18,7 @@ import { tendCases } from "./tend-cases.js";
 import { textCases } from "./text-cases.js";
 import { threadCases } from "./thread-cases.js";
 import { transactionCases } from "./transaction-cases.js";
+import { travelCases } from "./travel-cases.js";
 import { workCases } from "./work-cases.js";
 
 /** What every storage must pass: one case or more for each guarantee on the contract. */
@@ -34,6 +35,7 @@ export const storageConformance: readonly ConformanceCase[] = [
   ...childCases,
   ...threadCases,
   ...checkpointCases,
+  ...travelCases,
   ...eventCases,
   ...listCases,
   ...textCases,

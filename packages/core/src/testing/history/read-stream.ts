@@ -47,7 +47,7 @@ export function seenFrame(frame: ThreadFrame): SeenFrame {
 
 interface AnyEvent {
   readonly seq: number;
-  readonly runId: string;
+  readonly runId: string | null;
   readonly attempt: number;
   readonly type: string;
   readonly payload: unknown;
@@ -57,7 +57,8 @@ export function seenEvent({ seq, runId, attempt, type, payload }: AnyEvent, crea
   const why = type === "run_retrying" ? textOf(payload, "why") : null;
   const token = type === "note" ? textOf(payload, "token") : null;
   const availableAt = type === "run_retrying" ? numberOf(payload, "availableAt") : null;
-  return { seq, runId, attempt, type, token, why, availableAt, createdAt };
+  // No command of a script edits values from outside: every event is some run's.
+  return { seq, runId: runId ?? "", attempt, type, token, why, availableAt, createdAt };
 }
 
 function textOf(payload: unknown, field: string): string | null {

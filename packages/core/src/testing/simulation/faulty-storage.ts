@@ -104,12 +104,15 @@ export class FaultyStorage implements Storage {
     isDeleted: (id) => this.#call("threads.isDeleted", () => this.#options.inner.threads.isDeleted(id)),
     list: (query) => this.#call("threads.list", () => this.#options.inner.threads.list(query)),
     count: (filter) => this.#call("threads.count", () => this.#options.inner.threads.count(filter)),
+    usage: (id) => this.#call("threads.usage", () => this.#options.inner.threads.usage(id)),
   };
 
   readonly checkpoints: CheckpointReader = {
     get: (id) => this.#call("checkpoints.get", () => this.#options.inner.checkpoints.get(id)),
     chain: (id, since) => this.#call("checkpoints.chain", () => this.#options.inner.checkpoints.chain(id, since)),
     history: (id, limit) => this.#call("checkpoints.history", () => this.#options.inner.checkpoints.history(id, limit)),
+    ofThread: (threadId, page) =>
+      this.#call("checkpoints.ofThread", () => this.#options.inner.checkpoints.ofThread(threadId, page)),
   };
 
   readonly events: EventReader = {

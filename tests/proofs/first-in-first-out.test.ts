@@ -146,11 +146,12 @@ class Interleaving {
 
   async #judge(seen: Record<string, number>): Promise<void> {
     const { storage } = this.#driver;
-    const began = new Map<string | null, number>();
-    const ended = new Map<string | null, number>();
+    const began = new Map<string, number>();
+    const ended = new Map<string, number>();
     for (let after = 0; ; ) {
       const events = await storage.events.read({ stream: threadStream(this.#threadId), after, limit: 500 });
       for (const { type, runId, seq } of events) {
+        if (runId === null) continue;
         if (type === "run_started" && !began.has(runId)) began.set(runId, seq);
         if (/^run_(succeeded|failed|canceled)$/.test(type)) ended.set(runId, seq);
       }

@@ -35,6 +35,7 @@ export { isDelta, isEvent } from "./engine/frames.js";
 export type { AnyTransaction, ForeignTransaction, Transaction } from "./engine/host-transaction.js";
 export type { FrameStream, StreamOptions } from "./engine/open-stream.js";
 export type { PageOf, PageOptions } from "./engine/page.js";
+export type { Question } from "./engine/question-view.js";
 export type { CancelOptions, CancelResult, RunHandle, RunOutcome, WaitOptions } from "./engine/run-handle.js";
 export type {
   CancelManyOptions,

@@ -1,6 +1,6 @@
 /** What the parts of one engine share. Built once by `createEngine`; nothing here is global. */
 
-import type { Accepted, AcceptRun, Canceled, Effect } from "../model/intents/intent.js";
+import type { Accepted, AcceptRun, Answered, AnswerQuestions, Canceled, Effect } from "../model/intents/intent.js";
 import type { CancelReason, RunRecord } from "../model/run.js";
 import type { ValuesSchema } from "../model/values-schema.js";
 import type { Clock } from "../ports/clock.js";
@@ -51,6 +51,8 @@ export interface Core {
   /** Tell everyone concerned what a commit changed. */
   tell(effects: readonly Effect[]): void;
   acceptAndLaunch(intent: AcceptRun): Promise<Accepted>;
+  /** @param agent whose runs the questions are */
+  answerAndLaunch(agent: string, intent: AnswerQuestions): Promise<Answered>;
   cancel(run: Pick<RunRecord, "id" | "threadId">, reason: CancelReason, grace?: number): Promise<Canceled>;
   /** The commits of others, or one of ours whose answer was lost: see what became of our runs, waiters and readers. */
   catchUp(): void;

@@ -4,7 +4,15 @@
  */
 
 import { HeddleError } from "../errors.js";
-import type { Accepted, AcceptRun, Canceled, CancelRun, Effect } from "../model/intents/intent.js";
+import type {
+  Accepted,
+  AcceptRun,
+  Answered,
+  AnswerQuestions,
+  Canceled,
+  CancelRun,
+  Effect,
+} from "../model/intents/intent.js";
 import type { CancelReason, RunRecord } from "../model/run.js";
 import { valuesSchema } from "../model/values-schema.js";
 import type { Clock } from "../ports/clock.js";
@@ -232,6 +240,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
       tell,
       requireOpen: (inTransaction) => this.#requireOpen(inTransaction),
       acceptAndLaunch: (intent) => this.#acceptAndLaunch(intent),
+      answerAndLaunch: (agent, intent) => this.#answerAndLaunch(agent, intent),
       cancel: (run, reason, grace) => this.#cancel(run, reason, grace),
       catchUp: () => this.#watchman.hint(),
       storageNow: () => this.#watchman.storageNow(),
@@ -249,18 +258,28 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     throw engineClosed();
   }
 
-  /** With a free slot, a run is accepted and claimed in one transaction. */
-  async #acceptAndLaunch(intent: AcceptRun): Promise<Accepted> {
-    const { committer, worker, settings, agentNames } = this.#core;
-    if (!agentNames.includes(intent.run.agent) || !this.#dispatcher.reserve()) {
-      return committer.commit<"accept_run">(intent);
-    }
+  #acceptAndLaunch(intent: AcceptRun): Promise<Accepted> {
+    const { committer } = this.#core;
+    return this.#claimingAtOnce(intent.run.agent, (claim) => committer.commit<"accept_run">({ ...intent, ...claim }));
+  }
+
+  #answerAndLaunch(agent: string, intent: AnswerQuestions): Promise<Answered> {
+    const { committer } = this.#core;
+    return this.#claimingAtOnce(agent, (claim) => committer.commit<"answer_questions">({ ...intent, ...claim }));
+  }
+
+  /** With a free slot, what makes a run claimable claims it in the same transaction. */
+  async #claimingAtOnce<Result extends { readonly claimed?: RunRecord | undefined }>(
+    agent: string,
+    commit: (claim: Pick<AcceptRun, "claim">) => Promise<Result>,
+  ): Promise<Result> {
+    const { worker, settings, agentNames } = this.#core;
+    if (!agentNames.includes(agent) || !this.#dispatcher.reserve()) return commit({});
     let claimed: RunRecord | undefined;
     try {
-      const claim = { worker, lease: settings.lease, agents: agentNames };
-      const accepted = await committer.commit<"accept_run">({ ...intent, claim });
-      claimed = accepted.claimed;
-      return accepted;
+      const result = await commit({ claim: { worker, lease: settings.lease, agents: agentNames } });
+      claimed = result.claimed;
+      return result;
     } finally {
       if (claimed === undefined) this.#dispatcher.giveBack();
       else this.#dispatcher.launch(claimed);

@@ -2,6 +2,7 @@
 
 import { HeddleError } from "../errors.js";
 import type { RunFrame } from "../model/event.js";
+import { streamOf } from "../model/event.js";
 import type { JsonObject } from "../model/json.js";
 import { parseJson } from "../model/json.js";
 import type { CancelReason, RunError, RunRecord } from "../model/run.js";
@@ -11,16 +12,22 @@ import { storedError, storedReason, viewRun } from "../model/run-view.js";
 import { cancelOnDisconnect } from "./cancel-on-disconnect.js";
 import { checkCancelOptions, checkReaderOptions } from "./check-input.js";
 import type { Core } from "./core.js";
+import type { AskedQuestion, EngineEvents } from "./frames.js";
 import { runGone, runNotFound } from "./not-found.js";
 import type { FrameStream, StreamOptions } from "./open-stream.js";
 import { runFrames } from "./open-stream.js";
+import type { Question } from "./question-view.js";
+import { viewQuestion } from "./question-view.js";
+import type { Asked } from "./resume.js";
+import { answerWith, resumeWith } from "./resume.js";
 
 /** How a run ended. */
 export type RunOutcome<Output = unknown> =
   | { readonly status: "succeeded"; readonly output: Output }
   | { readonly status: "failed"; readonly error: RunError }
   | { readonly status: "canceled"; readonly reason: CancelReason }
-  | { readonly status: "interrupted" };
+  /** The questions as they were asked; none once the run is deleted. */
+  | { readonly status: "interrupted"; readonly questions: readonly AskedQuestion[] };
 
 export interface WaitOptions {
   /** Aborting it ends the wait (rejects with its reason), not the run. */
@@ -82,7 +89,9 @@ export class RunHandle<Output = unknown> {
    */
   async settled(options: WaitOptions = {}): Promise<RunOutcome<Output>> {
     checkReaderOptions(options);
-    return outcomeOf<Output>(await this.#wait(options));
+    const run = await this.#wait(options);
+    if (run.status !== "interrupted") return outcomeOf<Output>(run);
+    return { status: "interrupted", questions: await this.#asked(run) };
   }
 
   /** Frames from the run's first event to its terminal one. */
@@ -111,6 +120,44 @@ export class RunHandle<Output = unknown> {
     if (options.wait !== true) return { outcome: answer };
     if (outcome === "settled") return { outcome: answer, stopped: true };
     return { outcome: "canceled", stopped: await this.#waitStopped() };
+  }
+
+  /** All questions of the run's lineage, by key. @throws HeddleError RUN_NOT_FOUND */
+  async questions(): Promise<readonly Question[]> {
+    const { lineageId } = await this.#record();
+    const questions = await this.#core.storage.lineages.questions(lineageId);
+    return questions.map((question) => viewQuestion(question, this.#core.storageNow()));
+  }
+
+  /**
+   * Answer the one open question of the run's lineage. The next run of the lineage starts from the top, with the same
+   * input, and gets the answer where this one asked.
+   * @param answer JSON; default `null`
+   * @returns that run
+   * @throws HeddleError QUESTION_NOT_FOUND, QUESTION_CLOSED, INVALID_ANSWER, INVALID_JSON, RUN_NOT_FOUND; INVALID_ARGUMENT
+   *   (with the ids) where several are open
+   */
+  async resume(answer?: unknown): Promise<RunHandle<Output>> {
+    return new RunHandle<Output>(this.#core, await resumeWith(this.#core, await this.#asker(), answer));
+  }
+
+  /** Answer questions of the lineage by id or key: some or all. @throws as `resume` */
+  async answer(answers: Readonly<Record<string, unknown>>): Promise<RunHandle<Output>> {
+    return new RunHandle<Output>(this.#core, await answerWith(this.#core, await this.#asker(), answers));
+  }
+
+  async #asker(): Promise<Asked> {
+    const { lineageId, threadId } = await this.#record();
+    return { lineageId, threadId };
+  }
+
+  /** From the terminal event: the questions' own rows tell what became of them. */
+  async #asked(run: RunRecord): Promise<readonly AskedQuestion[]> {
+    const query = { stream: streamOf(run), after: run.lastSeq - 1, limit: 1 };
+    const [event] = await this.#core.storage.events.read(query);
+    if (event?.payload == null) return [];
+    return (parseJson(event.payload, `questions of run ${run.id}`) as unknown as EngineEvents["run_interrupted"])
+      .questions;
   }
 
   /** Delete the settled run. @throws HeddleError RUN_ACTIVE, RUN_NOT_FOUND */
@@ -178,16 +225,14 @@ export class RunHandle<Output = unknown> {
   }
 }
 
-export function outcomeOf<Output>(run: RunRecord): RunOutcome<Output> {
+export function outcomeOf<Output>(run: RunRecord): Exclude<RunOutcome<Output>, { status: "interrupted" }> {
   switch (run.status) {
     case "succeeded":
       return { status: "succeeded", output: parseJson(run.output ?? "null", `output of run ${run.id}`) as Output };
     case "failed":
       return { status: "failed", error: storedError(run) };
-    case "canceled":
-      return { status: "canceled", reason: storedReason(run) };
     default:
-      return { status: "interrupted" };
+      return { status: "canceled", reason: storedReason(run) };
   }
 }
 
@@ -203,6 +248,8 @@ export function unsuccessful(runId: string, outcome: Exclude<RunOutcome, { statu
         details: { runId, reason: outcome.reason },
       });
     default:
-      return new HeddleError("RUN_INTERRUPTED", `Run "${runId}" waits for an answer.`, { details: { runId } });
+      return new HeddleError("RUN_INTERRUPTED", `Run "${runId}" waits for an answer.`, {
+        details: { runId, questions: outcome.questions },
+      });
   }
 }

@@ -25,7 +25,10 @@ import type { FrameStream, StreamOptions } from "./open-stream.js";
 import { threadFrames } from "./open-stream.js";
 import { checkLimit } from "./page.js";
 import { type Keeping, pruneCheckpoints } from "./prune-checkpoints.js";
-import type { RunHandle } from "./run-handle.js";
+import type { Question } from "./question-view.js";
+import { viewQuestion } from "./question-view.js";
+import { answerWith, openQuestions, resumeWith } from "./resume.js";
+import { RunHandle } from "./run-handle.js";
 import { startRun } from "./runs.js";
 import { invalidArgument, requireDuration, requireNumber } from "./settings.js";
 import type { ThreadStartOptions } from "./start-run.js";
@@ -174,6 +177,29 @@ export class ThreadHandle {
       .filter((run) => !run.active)
       .sort(byTurn)
       .map(viewRun);
+  }
+
+  /** Questions that wait for an answer, oldest first; expired ones too, which say so. */
+  async questions(): Promise<readonly Question[]> {
+    await this.#record();
+    const open = await openQuestions(this.#core, { threadId: this.id });
+    return open.map((question) => viewQuestion(question, this.#core.storageNow()));
+  }
+
+  /**
+   * Answer the one open question of this thread. The next run of the lineage starts: at once, or first in the queue.
+   * @param answer JSON; default `null`
+   * @returns that run
+   * @throws HeddleError QUESTION_NOT_FOUND, QUESTION_CLOSED, INVALID_ANSWER, INVALID_JSON; INVALID_ARGUMENT (with the ids)
+   *   where several are open
+   */
+  async resume(answer?: unknown): Promise<RunHandle> {
+    return new RunHandle(this.#core, await resumeWith(this.#core, { threadId: this.id }, answer));
+  }
+
+  /** Answer questions of one lineage by id or key: some or all. @throws as `resume` */
+  async answer(answers: Readonly<Record<string, unknown>>): Promise<RunHandle> {
+    return new RunHandle(this.#core, await answerWith(this.#core, { threadId: this.id }, answers));
   }
 
   /** Frames of all runs: a snapshot first, or from behind `after`; until the thread is deleted. */

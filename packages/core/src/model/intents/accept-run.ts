@@ -4,7 +4,7 @@ import type { KeyRef, UnitOfWork } from "../unit-of-work.js";
 import { requireHeld } from "./attempt.js";
 import { requireCheckpoint } from "./checkpoint-ref.js";
 import { knownChild, refuseDeadlock, rememberChild } from "./child.js";
-import { claim } from "./claim-runs.js";
+import { claimIfFirst } from "./claim-runs.js";
 import type { Accepted, AcceptRun } from "./intent.js";
 import { joinThread, supersedes } from "./join-thread.js";
 import { newThread } from "./manage-thread.js";
@@ -166,15 +166,6 @@ function place(uow: UnitOfWork, intent: AcceptRun, run: RunRecord): RunRecord {
 
 function claimAtOnce(uow: UnitOfWork, intent: AcceptRun, run: RunRecord): Accepted {
   if (!run.active || intent.run.delay > 0) return { run, outcome: "accepted" };
-  if (intent.claim !== undefined && isFirst(uow, intent.claim.agents, run)) {
-    const claimed = claim(uow, run, intent.claim);
-    return { run: claimed, outcome: "accepted", claimed };
-  }
-  uow.tell({ type: "claimable" });
-  return { run, outcome: "accepted" };
-}
-
-/** Nothing older or more urgent waits for a claim. */
-function isFirst(uow: UnitOfWork, agents: readonly string[], run: RunRecord): boolean {
-  return uow.claimable({ agents, limit: 1 })[0]?.id === run.id;
+  const claimed = claimIfFirst(uow, run, intent.claim);
+  return claimed === undefined ? { run, outcome: "accepted" } : { run: claimed, outcome: "accepted", claimed };
 }

@@ -2,6 +2,7 @@
 
 import type { UnitOfWork } from "../unit-of-work.js";
 import { acceptRun } from "./accept-run.js";
+import { answerQuestions } from "./answer-questions.js";
 import { cancelRun, deleteRun } from "./cancel-run.js";
 import { claimRuns, extendLeases } from "./claim-runs.js";
 import { collectCheckpoints, pruneCheckpoints } from "./collect-checkpoints.js";
@@ -24,6 +25,7 @@ const handlers: Handlers = {
   release_run: releaseRun,
   cancel_run: cancelRun,
   tend_run: tendRun,
+  answer_questions: answerQuestions,
   delete_run: deleteRun,
   create_thread: createThread,
   update_thread: updateThread,

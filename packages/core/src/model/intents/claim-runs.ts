@@ -3,7 +3,7 @@ import { nextStatus } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import { heldRun } from "./attempt.js";
 import { appendEvents } from "./event-log.js";
-import type { Claimer, ClaimRuns, ExtendLeases, LeaseState } from "./intent.js";
+import type { AcceptRun, Claimer, ClaimRuns, ExtendLeases, LeaseState } from "./intent.js";
 
 export function claimRuns(uow: UnitOfWork, intent: ClaimRuns): readonly RunRecord[] {
   const { agents, limit } = intent;
@@ -29,6 +29,15 @@ export function claim(uow: UnitOfWork, run: RunRecord, claimer: Claimer): RunRec
   const started = appendEvents(uow, claimed, [{ type: "run_started", payload }]);
   uow.tell({ type: "run", run: started });
   return started;
+}
+
+/** Claim a run that has just become claimable, unless an older or more urgent one waits; then others are told of it. */
+export function claimIfFirst(uow: UnitOfWork, run: RunRecord, claimer: AcceptRun["claim"]): RunRecord | undefined {
+  if (claimer !== undefined && uow.claimable({ agents: claimer.agents, limit: 1 })[0]?.id === run.id) {
+    return claim(uow, run, claimer);
+  }
+  uow.tell({ type: "claimable" });
+  return undefined;
 }
 
 export function extendLeases(uow: UnitOfWork, intent: ExtendLeases): readonly LeaseState[] {

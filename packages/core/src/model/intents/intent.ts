@@ -251,6 +251,32 @@ export interface TendRun {
   readonly finalCheckpointId: string;
 }
 
+/**
+ * Answer questions of one lineage, and start its next run unless one is under way: that one gets the answers should it still
+ * ask. Guards: each question is there (`QUESTION_NOT_FOUND`) and open (`QUESTION_CLOSED`).
+ */
+export interface AnswerQuestions {
+  readonly kind: "answer_questions";
+  readonly lineageId: string;
+  readonly threadId: string | null;
+  /** At least one. */
+  readonly answers: readonly NewAnswer[];
+  readonly nextRunId: string;
+  /** Claim the next run in the same transaction, unless an older or more urgent run of `agents` is claimable. */
+  readonly claim?: AcceptRun["claim"];
+}
+
+export interface NewAnswer extends Pick<QuestionRecord, "key" | "schema"> {
+  /** JSON text. It was found to fit `schema`. */
+  readonly answer: string;
+}
+
+export type Answered =
+  /** `stored`: a run of the lineage is under way. */
+  | { readonly outcome: "started" | "stored"; readonly run: RunRecord; readonly claimed?: RunRecord }
+  /** A question was asked again with another schema meanwhile: nothing was changed. */
+  | { readonly outcome: "stale"; readonly run?: undefined; readonly claimed?: undefined };
+
 /** Delete a settled run: its row; a thread keeps the checkpoints, and the events without payload. */
 export interface DeleteRun {
   readonly kind: "delete_run";
@@ -356,6 +382,7 @@ export type Intent =
   | ReleaseRun
   | CancelRun
   | TendRun
+  | AnswerQuestions
   | DeleteRun
   | CreateThread
   | UpdateThread
@@ -375,6 +402,7 @@ export interface IntentValues {
   readonly release_run: RunRecord;
   readonly cancel_run: Canceled;
   readonly tend_run: RunRecord | undefined;
+  readonly answer_questions: Answered;
   readonly delete_run: undefined;
   readonly create_thread: ThreadRecord;
   readonly update_thread: ThreadRecord;

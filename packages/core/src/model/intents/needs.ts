@@ -7,6 +7,7 @@ import type { MemoRef } from "../memo.js";
 import type { ClaimQuery, KeyRef } from "../unit-of-work.js";
 import { childMemo } from "./child.js";
 import type {
+  AnswerQuestions,
   AttemptRef,
   CheckpointRef,
   ChildStart,
@@ -88,6 +89,8 @@ export function needsOf(intent: Intent): Needs {
       return endNeeds(intent.runId, intent.threadId);
     case "tend_run":
       return tendNeeds(intent.runId, intent.threadId);
+    case "answer_questions":
+      return answerNeeds(intent);
     case "delete_run":
       return runNeeds(intent.runId, intent.threadId);
     case "create_thread":
@@ -138,6 +141,12 @@ function acceptNeeds(intent: Extract<Intent, { kind: "accept_run" }>): Needs {
   };
   if (intent.claim === undefined) return needs;
   return { ...needs, claimable: { agents: intent.claim.agents, limit: 1 } };
+}
+
+/** Questions come with the runs that asked them and those that got their answers. */
+function answerNeeds({ lineageId, threadId, claim }: AnswerQuestions): Needs {
+  const needs = { ...nothing, threads: threadId === null ? [] : [threadId], questionsOf: [lineageId] };
+  return claim === undefined ? needs : { ...needs, claimable: { agents: claim.agents, limit: 1 } };
 }
 
 function parentNeeds(

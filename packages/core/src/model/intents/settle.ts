@@ -40,8 +40,9 @@ export function settle(uow: UnitOfWork, run: RunRecord, ending: Ending): RunReco
   const settled = appendEvents(uow, { ...kept, ...settledFields(uow, kept, outcome), status }, [
     { type: terminalEvents[status], payload: terminalPayload(uow, kept, outcome) },
   ]);
+  if (run.threadId !== null && run.active && run.steered > 0) endSteering(uow, run.threadId, settled, ending);
   closeQuestions(uow, settled, outcome);
-  if (run.threadId !== null) leaveThread(uow, run, settled, ending);
+  if (run.threadId !== null) leaveThread(uow, run, settled);
   uow.tell({ type: "run", run: settled });
   removeIfEphemeral(uow, settled);
   return settled;
@@ -87,11 +88,10 @@ function terminalPayload(uow: UnitOfWork, run: RunRecord, outcome: Outcome): str
   return JSON.stringify(run.rolledBack ? { reason, rolledBack: rolledBackFrom(uow, run) } : { reason });
 }
 
-function leaveThread(uow: UnitOfWork, before: RunRecord, settled: RunRecord, ending: Ending): void {
+function leaveThread(uow: UnitOfWork, before: RunRecord, settled: RunRecord): void {
   const threadId = settled.threadId as string;
-  if (!before.active) return leaveQueue(uow, threadId);
-  if (before.steered > 0) endSteering(uow, threadId, settled, ending);
-  releaseMutex(uow, threadId, settled);
+  if (before.active) releaseMutex(uow, threadId, settled);
+  else leaveQueue(uow, threadId);
 }
 
 /** What becomes of the runs that were handed to it. */

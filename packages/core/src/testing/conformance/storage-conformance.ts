@@ -11,6 +11,8 @@ import type { ConformanceCase } from "./conformance-case.js";
 import { eventCases } from "./event-cases.js";
 import { fenceCases } from "./fence-cases.js";
 import { listCases } from "./list-cases.js";
+import { memoCases } from "./memo-cases.js";
+import { questionCases } from "./question-cases.js";
 import { rollbackCases } from "./rollback-cases.js";
 import { settleCases } from "./settle-cases.js";
 import { steerCases } from "./steer-cases.js";
@@ -33,6 +35,8 @@ export const storageConformance: readonly ConformanceCase[] = [
   ...steerCases,
   ...tendCases,
   ...childCases,
+  ...memoCases,
+  ...questionCases,
   ...threadCases,
   ...checkpointCases,
   ...travelCases,

@@ -31,8 +31,6 @@ export class Clients {
   async use<Result>(work: (session: ClientSession) => Promise<Result>): Promise<Result> {
     const client = await this.#acquire();
     const session = new ClientSession(client);
-    // While a client is borrowed the pool does not listen to it.
-    client.on("error", ignore);
     let isClean = false;
     try {
       const result = await work(session);
@@ -47,6 +45,10 @@ export class Clients {
     }
   }
 
+  /**
+   * While a client is borrowed the pool does not listen to it, so from the very moment in which it is handed over this
+   * does: the server's goodbye may be in the same packet as the end of the login.
+   */
   #acquire(): Promise<pg.PoolClient> {
     return new Promise((resolve, reject) => {
       let isLate = false;
@@ -58,21 +60,20 @@ export class Clients {
           ),
         );
       }, this.#acquireTimeout);
-      this.#pool.connect().then(
-        (client) => {
-          clearTimeout(timer);
-          if (isLate) client.release();
-          else resolve(client);
-        },
-        (error: unknown) => {
-          clearTimeout(timer);
-          reject(
-            isPoolTimeout(error) ? new PoolExhausted("No client of the pool became free in time.") : driverError(error),
-          );
-        },
-      );
+      // Not its promise, whose answer comes a turn later.
+      this.#pool.connect((error, client) => {
+        clearTimeout(timer);
+        if (client === undefined) return reject(failureOf(error));
+        if (isLate) return client.release();
+        client.on("error", ignore);
+        resolve(client);
+      });
     });
   }
+}
+
+function failureOf(error: unknown): unknown {
+  return isPoolTimeout(error) ? new PoolExhausted("No client of the pool became free in time.") : driverError(error);
 }
 
 /** pg-pool's way to say that nobody gave a client back in time; it has no code. */

@@ -168,3 +168,30 @@ test("rights that are taken from a running engine are told, and it goes on when 
   expect(await run.result()).toEqual({ n: 3 });
   await until(async () => (await engine.runs.count({ status: ["succeeded"] })) === 2);
 });
+
+/** `FATAL 57P01`: what a client is told whose session an administrator ends. */
+function goodbye(): Buffer {
+  const fields = Buffer.from("SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0");
+  const head = Buffer.alloc(5);
+  head.write("E");
+  head.writeInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+}
+
+test("a session that is ended in the moment in which it is handed out ends no process", async () => {
+  const { proxy, url } = await startProxy();
+  const storage = await openStorage({ connectionString: url, schema: freshSchema(), listen: false, connections: 1 });
+  const readyForQuery = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+  const authenticated = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 0]);
+  let ended = 0;
+  proxy.cut();
+  proxy.onServerData = (data) => {
+    const isLogin = data.includes(authenticated) && data.subarray(-6).equals(readyForQuery);
+    if (!isLogin || ++ended > 3) return true;
+    return Buffer.concat([data, goodbye()]);
+  };
+  // Whether the read is tried once more or its error told: the process lives, and the next one is answered.
+  for (let tries = 0; tries < 4; tries++) await storage.runs.count({}).catch(() => {});
+  expect(ended).toBeGreaterThan(2);
+  expect(await storage.runs.count({})).toBe(0);
+});

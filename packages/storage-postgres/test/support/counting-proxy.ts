@@ -11,8 +11,8 @@ export class CountingProxy {
   roundTrips = 0;
   /** Called with each piece that a client sends; returning false swallows it, and cuts the connection. */
   onClientData: (data: Buffer) => boolean = () => true;
-  /** Called with each piece that the server sends. */
-  onServerData: (data: Buffer) => boolean = () => true;
+  /** Called with each piece that the server sends; other data may be passed on in its place. */
+  onServerData: (data: Buffer) => boolean | Buffer = () => true;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -51,8 +51,9 @@ export class CountingProxy {
     });
     server.setNoDelay(true).on("data", (data) => {
       answered = true;
-      if (this.onServerData(data)) client.write(data);
-      else cut();
+      const passed = this.onServerData(data);
+      if (passed === false) cut();
+      else client.write(passed === true ? data : passed);
     });
     for (const socket of [client, server]) {
       this.#sockets.add(socket);

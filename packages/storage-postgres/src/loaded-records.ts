@@ -47,10 +47,14 @@ export class LoadedRecords implements RecordReader {
     this.#serving = kind;
   }
 
-  /** A thread that nobody looked for must not be taken for one that is not there: its log would begin again. */
+  /**
+   * A thread that nobody looked for, or that somebody else holds, must not be taken for one that is not there: its log
+   * would begin again.
+   */
   thread(id: string): ThreadRecord | undefined {
     const thread = this.threads.get(id);
-    if (thread === undefined && !this.asked.has(id)) throw new Error(`thread "${id}" was not loaded`);
+    if (thread === undefined && (!this.asked.has(id) || this.held.has(id)))
+      throw new Error(`thread "${id}" was not loaded`);
     return thread;
   }
 
@@ -77,8 +81,14 @@ export class LoadedRecords implements RecordReader {
   /** All there is, in no order: the unit of work sorts, and leaves out what the batch has changed. */
   claimable(query: ClaimQuery): readonly RunRecord[] {
     const found = this.#serving === "claim_runs" ? this.claims : this.peeks;
-    const named = [...this.named].flatMap((id) => this.runs.get(id) ?? []).filter((run) => isClaimable(run, query));
+    const named = [...this.named].flatMap((id) => this.runs.get(id) ?? []).filter((run) => this.#may(run, query));
     return [...named, ...(found.get(JSON.stringify(query.agents)) ?? [])];
+  }
+
+  /** A run was named and locked; its thread may be somebody else's all the same. */
+  #may(run: RunRecord, query: ClaimQuery): boolean {
+    const isHeld = run.threadId !== null && !this.threads.has(run.threadId);
+    return !isHeld && isClaimable(run, query);
   }
 
   key(ref: KeyRef): KeyRecord | undefined {

@@ -2,7 +2,7 @@
 
 import { HeddleError } from "@heddle/core";
 import type { Intent } from "@heddle/core/storage";
-import { acceptRun, checkInvariants, StorageDriver, settleRun } from "@heddle/core/testing";
+import { acceptRun, checkInvariants, StorageDriver, settleRun, tendRun } from "@heddle/core/testing";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { echo, openStorage, startEngine, until } from "./support/fixture.js";
@@ -23,6 +23,22 @@ async function holdThread(schema: string, id: string): Promise<() => Promise<voi
     await client.query("commit");
   };
 }
+
+/** Found by `npm run chaos`: the event log began again at 1, and the thread's row knew nothing of it. */
+test("a run whose thread somebody else holds is not claimed by a batch that names it", async () => {
+  const schema = freshSchema();
+  const storage = await openStorage({ connectionString: server().url(), schema, listen: false });
+  const driver = new StorageDriver(storage);
+  const { run } = await driver.accept({ threadId: "t" });
+  const release = await holdThread(schema, "t");
+  const claim = { kind: "claim_runs", worker: "w", lease: 60_000, agents: ["worker"], limit: 5 } as const;
+  const [tended, claimed] = await storage.commit([tendRun(run), claim]);
+  expect(HeddleError.is(tended?.ok === false && tended.error, "STORAGE_BUSY")).toBe(true);
+  expect(claimed).toMatchObject({ ok: true, value: [] });
+  await release();
+  expect((await driver.claim()).map(({ id }) => id)).toEqual([run.id]);
+  await checkInvariants(storage);
+});
 
 onEachWay(server, (via) => {
   test("acceptance and settle never leave a queued run on an idle thread", { timeout: 300_000 }, async () => {

@@ -20,6 +20,9 @@ export function appendEvents(uow: UnitOfWork, run: RunRecord, emitted: readonly 
   const events = emitted.filter((event) => isNew(uow, run, event));
   if (events.length === 0) return run;
   const thread = run.threadId === null ? undefined : uow.thread(run.threadId);
+  // A storage that did not read the thread would begin its log again.
+  if (run.threadId !== null && thread === undefined)
+    throw new Error(`thread "${run.threadId}" of ${run.id} is not there`);
   const last = thread === undefined ? run.lastSeq : thread.lastSeq;
   const stream = streamOf(run);
   const rollout = thread?.rollout ?? 1;

@@ -117,6 +117,7 @@ export type {
   Executor,
   ExecutorHost,
   Remembered,
+  SteeredMessage,
   Wake,
 } from "./ports/executor.js";
 export { AttemptEnded } from "./ports/executor.js";

@@ -1,8 +1,13 @@
 /** The inline executor keeps every guarantee of the executor contract. */
 
-import { executorConformance, executorStepConformance, inlineExecutorFixture } from "@heddle/core/testing";
+import {
+  executorConformance,
+  executorSteerConformance,
+  executorStepConformance,
+  inlineExecutorFixture,
+} from "@heddle/core/testing";
 import { test } from "vitest";
 
-for (const { group, name, run } of [...executorConformance, ...executorStepConformance]) {
+for (const { group, name, run } of [...executorConformance, ...executorStepConformance, ...executorSteerConformance]) {
   test(`${group}: ${name}`, () => run(inlineExecutorFixture()));
 }

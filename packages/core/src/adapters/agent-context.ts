@@ -11,7 +11,8 @@ import type {
   StepContext,
   StepOptions,
 } from "../ports/agent-calls.js";
-import type { Attempt, AttemptSession } from "../ports/executor.js";
+import type { Attempt, AttemptSession, SteeredMessage } from "../ports/executor.js";
+
 import { askWithSchema } from "./ask-with-schema.js";
 import { runStep } from "./run-step.js";
 
@@ -39,6 +40,8 @@ export function agentContext(attempt: Attempt, session: AttemptSession): object 
       heard(startChild(session, key, agent, input, options)),
     sleepUntil: (date: Date | number, options?: SleepOptions) =>
       heard(session.sleep({ at: Number(date) }, options?.key)),
+    steered: () => steered(session),
+    takeSteered: () => heard(session.takeSteered()),
   };
 }
 
@@ -51,6 +54,14 @@ async function startChild(
 ): Promise<Child> {
   const { runId } = await session.startChild(key, agent?.name, input, options);
   return { runId, result: () => heard(session.childResult(key)) };
+}
+
+async function* steered(session: AttemptSession): AsyncGenerator<SteeredMessage, void, undefined> {
+  for (;;) {
+    const message = await heard(session.nextSteered());
+    if (message === undefined) return;
+    yield message;
+  }
 }
 
 /** What an agent left unawaited when its attempt ended is no reason to end the process: the engine knows. */

@@ -7,6 +7,7 @@ import type { Remove } from "../model/reconcile.js";
 import type { BusyStrategy, RetryPolicy } from "../model/run.js";
 import { busyStrategies } from "../model/run.js";
 import type { SettledRun } from "../model/run-view.js";
+
 import type {
   Child,
   ChildOptions,
@@ -15,7 +16,8 @@ import type {
   StepContext,
   StepOptions,
 } from "../ports/agent-calls.js";
-import type { Executor } from "../ports/executor.js";
+import type { Executor, SteeredMessage } from "../ports/executor.js";
+
 import { isId } from "./check-input.js";
 import type { Emit, SendDelta } from "./frames.js";
 import type { Transaction } from "./host-transaction.js";
@@ -91,6 +93,14 @@ export interface AgentContext<Input, Values, Config> {
   ): Promise<Child<OutputOf<Of>>>;
   /** As `sleep`, to a point in time: a `Date` or epoch ms. */
   sleepUntil(date: Date | number, options?: SleepOptions): Promise<void>;
+  /**
+   * Runs that are started with `whenBusy: "steer"` while this one is live, as they come. Ends when the signal aborts. What
+   * the agent takes settles with this run, however it ends; what it leaves runs next, as a run of its own. A retry or a
+   * resume gets all of them again.
+   */
+  steered(): AsyncIterableIterator<SteeredMessage<Input>>;
+  /** All that have come and were not taken yet; in order. */
+  takeSteered(): Promise<readonly SteeredMessage<Input>[]>;
 }
 
 /** Top-level keys replace; absent and `undefined` ones stay; `REMOVE` removes. */

@@ -36,6 +36,7 @@ import { AttemptPause } from "./attempt-pause.js";
 import { AttemptQuestions } from "./attempt-questions.js";
 import { attemptSession } from "./attempt-session.js";
 import { AttemptSleep } from "./attempt-sleep.js";
+import { AttemptSteering } from "./attempt-steering.js";
 import { AttemptSteps } from "./attempt-steps.js";
 import type { ChangedValues } from "./attempt-values.js";
 import { AttemptValues } from "./attempt-values.js";
@@ -67,6 +68,7 @@ export class AttemptDriver {
   readonly #timers: (() => void)[] = [];
   readonly #writer: AttemptWriter;
   readonly #pause: AttemptPause;
+  readonly #steering: AttemptSteering;
   #stop: Stop | undefined;
   #ending = false;
   #codeReturned = false;
@@ -88,6 +90,7 @@ export class AttemptDriver {
       requireRunning: () => this.#requireRunning(),
       lost: () => this.loseLease(),
     });
+    this.#steering = new AttemptSteering(core, agent, run);
     this.#pause = new AttemptPause({ clock: core.clock, suspendAfter: core.settings.suspendAfter, onWaiting });
   }
 
@@ -127,6 +130,7 @@ export class AttemptDriver {
     if (this.#ending || run.attempt < this.run.attempt) return;
     if (run.attempt !== this.run.attempt || run.status !== "running") this.#overtaken(run);
     else if (run.cancelRequestedAt !== null) this.#cancel(run);
+    else this.#steering.tell(run.steered);
   }
 
   /** Somebody else took or ended the run: the end of a cancel's grace, if that is what it waited for. */
@@ -166,6 +170,7 @@ export class AttemptDriver {
     this.#stop = stop;
     if (!this.#abort.signal.aborted) this.#abort.abort(error);
     this.#pause.stopWaits(error);
+    this.#steering.end();
   }
 
   #timeOut(stop: "timeout" | "deadline", error: HeddleError): void {
@@ -207,6 +212,7 @@ export class AttemptDriver {
       return { type: "threw", error: thrown };
     } finally {
       this.#codeReturned = true;
+      this.#steering.end();
     }
   }
 
@@ -259,6 +265,7 @@ export class AttemptDriver {
     const parts = { core: this.#core, run: this.run, pause: this.#pause, writer: this.#writer };
     const memory = await AttemptMemory.load(this.#core, this.run);
     this.#questions = await AttemptQuestions.load(this.#core, this.run, memory, this.#pause);
+    await this.#steering.load();
     const steps = new AttemptSteps({ ...parts, memory, limits: this.#core.settings.limits });
     return attemptSession({
       ...parts,
@@ -266,6 +273,7 @@ export class AttemptDriver {
       questions: this.#questions,
       sleeps: new AttemptSleep({ ...parts, memory }),
       children: new AttemptChildren({ ...parts, memory, attempt: this.#ref, lost: () => this.loseLease() }),
+      steering: this.#steering,
     });
   }
 
@@ -279,6 +287,7 @@ export class AttemptDriver {
     this.#clearTimers();
     if (ending.type === "abandoned" && this.#stop !== "shutdown") this.#tellAbandoned();
     this.#pause.close(() => leaseLost(this.#ref));
+    this.#steering.end();
     const rest = await this.#writer.outbox.close(() => leaseLost(this.#ref));
     await this.#writer.checkpointsWritten();
     if (this.#stop === "lease_lost") return rest.settled(leaseLost(this.#ref));
@@ -393,7 +402,8 @@ export class AttemptDriver {
 
   async #settle(outcome: Outcome, events: readonly NewEvent[], checkpoint?: NewCheckpoint): Promise<RunRecord> {
     const finalCheckpointId = this.#core.random.id("chk");
-    const intent = { kind: "settle_run", attempt: this.#ref, outcome, events, finalCheckpointId } as const;
+    const { taken } = this.#steering;
+    const intent = { kind: "settle_run", attempt: this.#ref, outcome, events, finalCheckpointId, taken } as const;
     const full = checkpoint === undefined ? intent : { ...intent, checkpoint };
     const { onSettle } = this.#agent.definition;
     if (onSettle === undefined) return persist(this.#core, () => this.#core.committer.commit<"settle_run">(full));

@@ -5,6 +5,7 @@ import type { AttemptChildren } from "./attempt-children.js";
 import type { AttemptPause } from "./attempt-pause.js";
 import type { AttemptQuestions } from "./attempt-questions.js";
 import type { AttemptSleep } from "./attempt-sleep.js";
+import type { AttemptSteering } from "./attempt-steering.js";
 import type { AttemptSteps } from "./attempt-steps.js";
 import type { AttemptWriter } from "./attempt-writer.js";
 
@@ -15,9 +16,11 @@ export interface SessionParts {
   readonly questions: AttemptQuestions;
   readonly sleeps: AttemptSleep;
   readonly children: AttemptChildren;
+  readonly steering: AttemptSteering;
 }
 
-export function attemptSession({ pause, writer, steps, questions, sleeps, children }: SessionParts): AttemptSession {
+export function attemptSession(parts: SessionParts): AttemptSession {
+  const { pause, writer, steps, questions, sleeps, children, steering } = parts;
   return {
     emit: (type, payload, options) => pause.call(() => writer.emit(type, payload, options?.key)),
     delta: (type, payload, options) => {
@@ -31,5 +34,7 @@ export function attemptSession({ pause, writer, steps, questions, sleeps, childr
     sleep: (wake, key) => sleeps.sleep(wake, key),
     startChild: (key, agent, input, options) => children.start(key, agent, input, options),
     childResult: (key) => children.result(key),
+    takeSteered: () => pause.call(() => steering.take()),
+    nextSteered: () => pause.call(() => steering.next()),
   };
 }

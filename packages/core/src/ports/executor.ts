@@ -105,6 +105,20 @@ export interface AttemptSession {
   startChild(key: string, agent: string, input: unknown, options?: ChildOptions): Promise<ChildRef>;
   /** The output of a child that this attempt started or found. Rejects with what became of one that did not succeed. */
   childResult(key: string): Promise<Json>;
+  /** All that was handed to the run as messages and that the attempt has not taken yet; in order. */
+  takeSteered(): Promise<readonly SteeredMessage[]>;
+  /** The next such message, as soon as there is one; `undefined` once the signal has aborted. */
+  nextSteered(): Promise<SteeredMessage | undefined>;
+}
+
+/** A run that was handed to the live run: who took it settles with it. */
+export interface SteeredMessage<Input = unknown> {
+  readonly runId: string;
+  /** Already parsed by the agent's schema. */
+  readonly input: Input;
+  /** As accepted: for executors that pass it on as JSON. */
+  readonly inputJson: Json;
+  readonly metadata: JsonObject;
 }
 
 /** `value` is absent where the step gave `undefined`. */

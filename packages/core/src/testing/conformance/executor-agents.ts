@@ -5,7 +5,7 @@
 
 import type { JsonObject } from "../../model/json.js";
 import type { StepContext, StepOptions } from "../../ports/agent-calls.js";
-import type { AttemptSession } from "../../ports/executor.js";
+import type { AttemptSession, SteeredMessage } from "../../ports/executor.js";
 
 /** What every executor gives an agent's function. */
 export interface AgentContext extends Pick<AttemptSession, "emit" | "delta" | "checkpoint"> {
@@ -21,6 +21,8 @@ export interface AgentContext extends Pick<AttemptSession, "emit" | "delta" | "c
   step(key: string, work: (step: StepContext) => unknown, options?: StepOptions): Promise<unknown>;
   interrupt(key: string, payload: unknown): Promise<unknown>;
   sleep(duration: number): Promise<void>;
+  steered(): AsyncIterableIterator<SteeredMessage>;
+  takeSteered(): Promise<readonly SteeredMessage[]>;
 }
 
 export type ConformanceAgent = (context: AgentContext) => unknown;
@@ -104,6 +106,18 @@ export const executorAgents = {
       await emit("went_on", null);
     }
     return { output: size };
+  },
+
+  listen: async ({ steered, takeSteered }) => {
+    const plain = ({ runId, input, metadata }: SteeredMessage) => ({ runId, input, metadata });
+    let first: object | undefined;
+    for await (const message of steered()) {
+      first = plain(message);
+      break;
+    }
+    const others = (await takeSteered()).map(plain);
+    for await (const message of steered()) others.push(plain(message));
+    return { output: { first, others, last: "the end" } };
   },
 
   nap: async ({ sleep, emit }) => {

@@ -11,6 +11,7 @@ import type {
   AttemptSession,
   Executor,
   Remembered,
+  SteeredMessage,
   Wake,
 } from "../../ports/executor.js";
 import { AttemptEnded } from "../../ports/executor.js";
@@ -25,7 +26,7 @@ export interface ExecutorFixture {
 }
 
 export interface ExecutorCase {
-  readonly group: "executor" | "executor steps";
+  readonly group: "executor" | "executor steps" | "executor steering";
   readonly name: string;
   run(fixture: ExecutorFixture): Promise<void>;
 }
@@ -194,6 +195,18 @@ const stepBodies: typeof bodies = {
   },
 };
 
+const steerBodies: typeof bodies = {
+  async "messages are taken one by one or all at once, in order, until there are no more"(fixture) {
+    const messages = ["a", { n: 2 }, null, "d😀"].map((input, n) => {
+      return { runId: `run ${n}`, input, inputJson: input, metadata: { n } };
+    });
+    const session = new RecordingSession({}, {}, [...messages]);
+    const { output } = await execute(fixture, "listen", {}, session);
+    const seen = messages.map(({ runId, input, metadata }) => ({ runId, input, metadata }));
+    assert.deepEqual(output, { first: seen[0], others: seen.slice(1), last: "the end" });
+  },
+};
+
 const casesOf = (group: ExecutorCase["group"], cases: typeof bodies): readonly ExecutorCase[] =>
   Object.entries(cases).map(([name, run]) => ({ group, name, run }));
 
@@ -201,6 +214,9 @@ export const executorConformance = casesOf("executor", bodies);
 
 /** For executors that carry steps, questions and sleeps. */
 export const executorStepConformance = casesOf("executor steps", stepBodies);
+
+/** For executors that carry steering. */
+export const executorSteerConformance = casesOf("executor steering", steerBodies);
 
 const values: JsonObject & { readonly kept: JsonObject } = deepFreeze({ kept: { a: [1, 2] }, deep: { list: [1] } });
 
@@ -242,6 +258,7 @@ class RecordingSession implements AttemptSession {
   constructor(
     readonly steps: JsonObject = {},
     readonly answers: JsonObject = {},
+    readonly steered: SteeredMessage[] = [],
   ) {}
 
   get hasEmitted(): boolean {
@@ -298,6 +315,14 @@ class RecordingSession implements AttemptSession {
   async sleep(until: Wake): Promise<void> {
     this.calls.push(["sleep", until, undefined, undefined]);
     await this.gate;
+  }
+
+  async takeSteered(): Promise<readonly SteeredMessage[]> {
+    return this.steered.splice(0);
+  }
+
+  async nextSteered(): Promise<SteeredMessage | undefined> {
+    return this.steered.shift();
   }
 }
 

@@ -4,6 +4,8 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { createEngine, defineAgent } from "@heddle/core";
+import pg from "pg";
 import { expect, test } from "vitest";
 import { freshSchema, useServer } from "../../packages/storage-postgres/test/support/server.js";
 import type { WorkerCommand, WorkerTold } from "./programs/worker.js";
@@ -11,7 +13,7 @@ import type { Program } from "./support/program.js";
 import { startProgram } from "./support/program.js";
 import { startProgress } from "./support/progress.js";
 import { minutes, seconds, sized } from "./support/size.js";
-import type { PostgresDatabase } from "./support/storage-at.js";
+import { type PostgresDatabase, storageAt } from "./support/storage-at.js";
 import { median, printTable, quantile } from "./support/table.js";
 import { within } from "./support/within.js";
 
@@ -19,6 +21,7 @@ const cancels = sized({ quick: 20, full: 200 });
 /** Cancels that are under way at the same time. */
 const lanes = sized({ quick: 5, full: 10 });
 const deltas = sized({ quick: 100, full: 2_000 });
+const hostStarts = sized({ quick: 20, full: 200 });
 const victims = sized({ quick: 1, full: 5 });
 const server = useServer();
 
@@ -97,6 +100,36 @@ function startAlone<Result>(work: () => Promise<Result>): Promise<Result> {
   turn = mine.catch(() => {});
   return mine;
 }
+
+test(`${hostStarts} starts in transactions of the host's, by another process's worker`, {
+  timeout: 5 * minutes,
+}, async () => {
+  const database = newDatabase();
+  const worker = await startWorker(database);
+  const napper = defineAgent({ name: "napper", run: () => ({}) });
+  await using engine = createEngine({ storage: storageAt(JSON.stringify(database)), agents: [napper], work: false });
+  await engine.start();
+  const client = new pg.Client({ connectionString: database.connectionString });
+  await client.connect();
+  const times: number[] = [];
+  for (let count = 0; count < hostStarts; count++) {
+    await sleep(100 * Math.random());
+    await client.query("begin");
+    const run = await engine.runs.start(napper, 0, { tx: client });
+    const running = worker.next("running", (message) => message.runId === run.id);
+    await client.query("commit");
+    const committedAt = Number(process.hrtime.bigint()) / 1e6;
+    times.push((await within(30 * seconds, running, "a committed run was not picked up")).at - committedAt);
+    // Its local waiters hear of it from the storage.
+    expect(await run.result()).toBe(worker.pid);
+  }
+  await client.end();
+  printTable("commit of a host's transaction to the agent running in another process", [
+    ["runs", times.length],
+    ["median, ms (aim: 50)", median(times)],
+    ["p99, ms", quantile(times, 0.99)],
+  ]);
+});
 
 test(`${deltas} deltas cross, in order, each heard or counted`, { timeout: 5 * minutes }, async () => {
   const database = newDatabase();

@@ -43,6 +43,18 @@ test("also without prepared statements", async () => {
   expect(await roundTripsPerRun(work, proxy)).toBe(4);
 });
 
+test("statements are prepared under names of their own; with prepare: false none is", async () => {
+  for (const prepare of [true, false]) {
+    const pool = new pg.Pool({ connectionString: server().url(), max: 1 });
+    onTestFinished(() => pool.end());
+    const { engine } = await startEngine({ pool, schema: freshSchema(), listen: false, prepare });
+    await (await engine.runs.start(echo, null)).result();
+    const { rows } = await pool.query<{ name: string }>("select name from pg_prepared_statements");
+    expect(rows.length > 0).toBe(prepare);
+    for (const { name } of rows) expect(name).toMatch(/^heddle_/);
+  }
+});
+
 test("a turn of a thread that returns values costs four as well", async () => {
   const { proxy, url } = await startProxy();
   const count = defineAgent({

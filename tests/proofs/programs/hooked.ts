@@ -25,7 +25,7 @@ onCommand<HookedCommand>(() => process.exit());
 async function settleForEver(lane: number): Promise<never> {
   for (let turn = lane; ; turn++) {
     const order = orders[turn % orders.length] as Order;
-    const thread = turn % 2 === 0 ? await engine.threads.getOrCreate(`lane ${lane}`) : undefined;
+    const thread = turn % 2 === 0 ? await engine.threads.getOrCreate(`lane ${lane} of ${process.pid}`) : undefined;
     const run = await (thread === undefined
       ? engine.runs.start(hooked, order)
       : thread.start(hooked, order, { whenBusy: "enqueue" }));

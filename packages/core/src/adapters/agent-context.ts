@@ -27,7 +27,9 @@ export function agentContext(attempt: Attempt, session: AttemptSession): object 
     metadata: attempt.metadata,
     attempt: attempt.attempt,
     resumed: attempt.resumed,
-    signal: attempt.signal,
+    get signal() {
+      return attempt.signal;
+    },
     emit: session.emit.bind(session),
     delta: session.delta.bind(session),
     checkpoint: session.checkpoint.bind(session),

@@ -43,6 +43,7 @@ import { AttemptValues } from "./attempt-values.js";
 import { acceptResult, type Verdict } from "./attempt-verdict.js";
 import { AttemptWriter } from "./attempt-writer.js";
 import type { Core, RegisteredAgent } from "./core.js";
+import { LazyAbort } from "./lazy-abort.js";
 import { persist } from "./persist.js";
 import { runErrorOf } from "./run-error.js";
 import { settleWithHook } from "./settle-with-hook.js";
@@ -63,8 +64,8 @@ export class AttemptDriver {
   readonly #agent: RegisteredAgent;
   readonly #policy: RunPolicy;
   readonly #ref: AttemptRef;
-  readonly #abort = new AbortController();
-  readonly #fence = new AbortController();
+  readonly #abort = new LazyAbort();
+  readonly #fence = new LazyAbort();
   readonly #timers: (() => void)[] = [];
   readonly #writer: AttemptWriter;
   readonly #pause: AttemptPause;
@@ -168,7 +169,7 @@ export class AttemptDriver {
   /** Abort the signal; whoever comes first says why. */
   #stopWith(stop: Stop, error: HeddleError): void {
     this.#stop = stop;
-    if (!this.#abort.signal.aborted) this.#abort.abort(error);
+    this.#abort.abort(error);
     this.#pause.stopWaits(error);
     this.#steering.end();
   }
@@ -237,6 +238,7 @@ export class AttemptDriver {
     parseJson(run.policy, "policy");
     const { definition } = this.#agent;
     const { values: cache, settings } = this.#core;
+    const [abort, fence] = [this.#abort, this.#fence];
     this.#values = await persist(this.#core, () => AttemptValues.load(cache, this.#agent, run, settings.limits.values));
     const inputJson = parseJson(run.input, "input");
     const config = run.config === null ? undefined : parseJson(run.config, "config");
@@ -254,8 +256,12 @@ export class AttemptDriver {
       metadata: parseJson(run.metadata, "metadata") as JsonObject,
       values: this.#values.visible,
       resumed: run.id !== run.lineageId,
-      signal: this.#abort.signal,
-      fence: this.#fence.signal,
+      get signal() {
+        return abort.signal;
+      },
+      get fence() {
+        return fence.signal;
+      },
       clock: this.#core.clock,
       random: this.#core.random,
     };
@@ -342,7 +348,7 @@ export class AttemptDriver {
   /** Succeeded, or failed and why. A stop that was announced counts, whatever the code made of it. */
   #judge(ending: Exclude<Ending, { type: "futile" }>): Verdict {
     if (this.#isOutOfTime) {
-      return { type: "failed", error: runErrorOf(this.#abort.signal.reason), final: this.#stop === "deadline" };
+      return { type: "failed", error: runErrorOf(this.#abort.reason), final: this.#stop === "deadline" };
     }
     if (ending.type === "abandoned" || ending.type === "paused") {
       return { type: "failed", error: runErrorOf(leaseLost(this.#ref)), final: false };

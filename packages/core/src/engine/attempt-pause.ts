@@ -35,8 +35,7 @@ export interface PauseOptions {
 export class AttemptPause {
   /** Resolves once the attempt has ended from inside. */
   readonly ended: Promise<void>;
-  /** What calls get once the attempt ends from inside. */
-  readonly signal = new AttemptEnded();
+  #signal: AttemptEnded | undefined;
   #closed: (() => Error) | undefined;
   readonly #options: PauseOptions;
   #end!: () => void;
@@ -60,6 +59,12 @@ export class AttemptPause {
 
   get isGoing(): boolean {
     return this.#state === "going";
+  }
+
+  /** What calls get once the attempt ends from inside. Made when needed: an error with its stack took an eighth of a trivial run. */
+  get signal(): AttemptEnded {
+    this.#signal ??= new AttemptEnded();
+    return this.#signal;
   }
 
   /** What calls get that are not taken any more. */
@@ -116,7 +121,7 @@ export class AttemptPause {
   /** The attempt has to stop: its waits, too, end with the reason. */
   stopWaits(reason: Error): void {
     this.#stopped ??= reason;
-    this.#dropWaits(reason);
+    this.#dropWaits(() => reason);
   }
 
   /** A question is asked. @throws where the attempt has ended already */
@@ -132,18 +137,18 @@ export class AttemptPause {
   close(refusal: () => Error): void {
     if (this.#state === "going") this.#closed = refusal;
     this.#state = "ended";
-    this.#dropWaits(this.refusal);
+    this.#dropWaits(() => this.refusal);
   }
 
   #beginToEnd(): void {
     this.#state = "ending";
-    this.#dropWaits(this.refusal);
+    this.#dropWaits(() => this.refusal);
     this.#look();
   }
 
-  #dropWaits(reason: Error): void {
+  #dropWaits(reason: () => Error): void {
     this.#stopWaiting();
-    for (const waiter of this.#waits) waiter.reject(reason);
+    for (const waiter of this.#waits) waiter.reject(reason());
     this.#waits.clear();
   }
 

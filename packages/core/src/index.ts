@@ -86,7 +86,15 @@ export type {
 export type { Json, JsonArray, JsonObject } from "./model/json.js";
 export type { Remove } from "./model/reconcile.js";
 export { REMOVE } from "./model/reconcile.js";
-export type { BusyStrategy, CancelReason, RetryPolicy, RunError, RunStatus, SettledStatus } from "./model/run.js";
+export type {
+  BusyStrategy,
+  CancelReason,
+  Durability,
+  RetryPolicy,
+  RunError,
+  RunStatus,
+  SettledStatus,
+} from "./model/run.js";
 export type {
   CanceledRun,
   FailedRun,

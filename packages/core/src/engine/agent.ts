@@ -4,8 +4,8 @@ import { z } from "zod";
 import { HeddleError } from "../errors.js";
 import type { Json, JsonObject } from "../model/json.js";
 import type { Remove } from "../model/reconcile.js";
-import type { BusyStrategy, RetryPolicy } from "../model/run.js";
-import { busyStrategies } from "../model/run.js";
+import type { BusyStrategy, Durability, RetryPolicy } from "../model/run.js";
+import { busyStrategies, durabilities } from "../model/run.js";
 import type { SettledRun } from "../model/run-view.js";
 
 import type {
@@ -46,7 +46,10 @@ export interface AgentContext<Input, Values, Config> {
   readonly emit: Emit;
   /** Send a transient frame (a token, a piece of tool output) to whoever listens now. */
   readonly delta: SendDelta;
-  /** Write a checkpoint now; a later crash or failure goes on from here. Resolves with the new values. */
+  /**
+   * Write a checkpoint; a later failure or crash goes on from here. Resolves with the new values: once it is committed, or
+   * at once with durability `async` or `exit`.
+   */
   checkpoint(values: ValuesUpdate<Values>): Promise<Values>;
   /**
    * Do something once per lineage, whatever is retried, crashes or resumes: a later attempt gets the stored result. It is
@@ -132,6 +135,8 @@ export interface AgentDefinition<
    */
   readonly run?: AgentCode<NoInfer<Input>, NoInfer<Values>, NoInfer<Output>, NoInfer<Config>>;
   readonly retry?: Partial<RetryPolicy>;
+  /** When `checkpoint()` in the middle of a run is stored. */
+  readonly durability?: Durability;
   /** ms per attempt. */
   readonly attemptTimeout?: number;
   /** ms from acceptance. */
@@ -234,6 +239,7 @@ export function checkDefinition(definition: unknown): asserts definition is Agen
   checkName(given.name);
   checkParts(given as Partial<Agent> & { readonly name: string });
   if (given.whenBusy !== undefined) requireOneOf("whenBusy", given.whenBusy, busyStrategies);
+  if (given.durability !== undefined) requireOneOf("durability", given.durability, durabilities);
   if (given.onCompletion !== undefined) requireOneOf("onCompletion", given.onCompletion, ["keep", "delete"]);
   checkTimeLimits(given);
   if (given.executor !== undefined && typeof given.executor?.execute !== "function") {

@@ -300,6 +300,7 @@ export class AttemptDriver {
     this.#ending = true;
     if (ending.type === "paused" && !this.#codeReturned) this.#hurryCode();
     try {
+      await this.#writer.flush();
       await this.#write(ending, rest.events);
       rest.settled();
     } catch (error) {

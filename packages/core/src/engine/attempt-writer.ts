@@ -6,15 +6,17 @@
 import { HeddleError } from "../errors.js";
 import type { DeltaFrame } from "../model/event.js";
 import { streamOf } from "../model/event.js";
-import type { AttemptRef, NewEvent, NewMemo, RecordProgress } from "../model/intents/intent.js";
+import type { AttemptRef, NewCheckpoint, NewEvent, NewMemo, RecordProgress } from "../model/intents/intent.js";
 import type { JsonObject } from "../model/json.js";
 import { copyJson } from "../model/json.js";
-import type { RunRecord } from "../model/run.js";
+import type { Durability, RunRecord } from "../model/run.js";
+import { storedPolicy } from "../model/run.js";
 import { shown } from "../model/shown.js";
 import { Outbox } from "../runtime/outbox.js";
-import type { AttemptValues } from "./attempt-values.js";
+import type { AttemptValues, ChangedValues } from "./attempt-values.js";
 import { checkId, checkJson } from "./check-input.js";
 import type { Core } from "./core.js";
+import { mergeCheckpoints } from "./merge-checkpoints.js";
 import { persist } from "./persist.js";
 
 export interface WriterHooks {
@@ -29,7 +31,11 @@ export class AttemptWriter {
   readonly #core: Core;
   readonly #ref: AttemptRef;
   readonly #hooks: WriterHooks;
+  readonly #durability: Durability;
   #checkpoints: Promise<unknown> = Promise.resolve();
+  /** Taken and not on its way to the storage yet: with durability `async` or `exit`. */
+  #pending: NewCheckpoint | undefined;
+  #flushing: Promise<void> | undefined;
   #writing: Promise<unknown> = Promise.resolve();
   #deltas = 0;
   /** The newest event of this attempt that is committed: what a delta that is sent now follows. */
@@ -40,6 +46,7 @@ export class AttemptWriter {
     this.#ref = ref;
     this.#hooks = hooks;
     this.#lastSeq = run.lastSeq;
+    this.#durability = storedPolicy(run).durability ?? "sync";
     this.outbox = new Outbox(
       (events) => this.#commitHeld({ events }),
       (delta) => core.deltas.publish(streamOf(run), delta, this.#lastSeq),
@@ -89,16 +96,44 @@ export class AttemptWriter {
   /** No checkpoint is under way any more. */
   async checkpointsWritten(): Promise<void> {
     await this.#checkpoints;
+    await this.#flushing;
+  }
+
+  /** Write what was kept back. @throws HeddleError LEASE_LOST, STORAGE_… */
+  async flush(): Promise<void> {
+    await this.outbox.drain();
+    const checkpoint = this.#pending;
+    if (checkpoint === undefined) return;
+    this.#pending = undefined;
+    await this.#commitHeld({ events: [], checkpoint });
   }
 
   async #writeCheckpoint(update: Readonly<Record<string, unknown>>): Promise<JsonObject> {
-    await this.outbox.drain();
+    if (this.#durability === "sync") await this.outbox.drain();
     const values = this.#hooks.requireRunning();
     const changed = values.change(update, this.#core.random.id("chk"));
     if (changed.checkpoint.encoding === "same") return values.visible;
-    await this.#commitHeld({ events: [], checkpoint: changed.checkpoint });
+    if (this.#durability === "sync") await this.#commitHeld({ events: [], checkpoint: changed.checkpoint });
+    else this.#keepBack(changed);
     values.adopt(changed);
     return values.visible;
+  }
+
+  /** What comes while one is being written is merged, so however fast they come, two are in memory at most. */
+  #keepBack(changed: ChangedValues): void {
+    this.#pending = mergeCheckpoints(this.#pending, changed);
+    if (this.#durability === "exit") return;
+    this.#flushing ??= this.#flushAll().finally(() => {
+      this.#flushing = undefined;
+    });
+  }
+
+  async #flushAll(): Promise<void> {
+    try {
+      while (this.#pending !== undefined) await this.flush();
+    } catch (error) {
+      if (!HeddleError.is(error, "LEASE_LOST")) this.#core.report(error, "a checkpoint in the background");
+    }
   }
 
   /** One after the other: each says behind which event it comes, so that it may be sent again when its answer got lost. */

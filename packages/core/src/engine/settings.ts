@@ -1,8 +1,8 @@
 /** Every default and limit, in one place. Times are ms. */
 
 import { HeddleError } from "../errors.js";
-import type { BusyStrategy, RetryPolicy } from "../model/run.js";
-import { busyStrategies } from "../model/run.js";
+import type { BusyStrategy, Durability, RetryPolicy } from "../model/run.js";
+import { busyStrategies, durabilities } from "../model/run.js";
 import { shown } from "../model/shown.js";
 
 export interface EngineSettings {
@@ -24,6 +24,8 @@ export interface EngineSettings {
   /** What a run does when its thread is busy. */
   readonly whenBusy: BusyStrategy;
   readonly retry: RetryPolicy;
+  /** When a checkpoint in the middle of a run is stored. */
+  readonly durability: Durability;
   /** One attempt may take this long. Default: no limit. */
   readonly attemptTimeout: number | undefined;
   /** A run may take this long from acceptance. Default: no limit. */
@@ -88,6 +90,7 @@ export const defaultSettings: EngineSettings = {
   queueBound: 100,
   whenBusy: "reject",
   retry: { maxFailures: 1, maxCrashes: 3, delay: 1 * seconds, factor: 2, maxDelay: 60 * seconds, jitter: "full" },
+  durability: "sync",
   attemptTimeout: undefined,
   deadline: undefined,
   retention: {
@@ -146,6 +149,7 @@ function checkSettings(settings: EngineSettings): Partial<EngineSettings> {
   requireNumber("concurrency", settings.concurrency, 1);
   requireNumber("queueBound", settings.queueBound, 0);
   requireOneOf("whenBusy", settings.whenBusy, busyStrategies);
+  requireOneOf("durability", settings.durability, durabilities);
   for (const [name, value] of Object.entries(settings.limits)) requireNumber(`limits.${name}`, value, 1);
   const checked = Object.fromEntries(
     Object.entries(durations).map(([name, least]) => [

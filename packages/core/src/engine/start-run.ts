@@ -6,8 +6,8 @@ import { checkpointNotFound } from "../model/intents/checkpoint-ref.js";
 import type { AcceptRun, NewRun } from "../model/intents/intent.js";
 import type { Json } from "../model/json.js";
 import { canonicalJson } from "../model/json.js";
-import type { BusyStrategy, RetryPolicy, RunPolicy } from "../model/run.js";
-import { busyStrategies } from "../model/run.js";
+import type { BusyStrategy, Durability, RetryPolicy, RunPolicy } from "../model/run.js";
+import { busyStrategies, durabilities } from "../model/run.js";
 import { shown } from "../model/shown.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Agent } from "./agent.js";
@@ -33,6 +33,8 @@ export interface StartOptions<Config = unknown> {
   /** ms from acceptance until the run fails. */
   readonly deadline?: number;
   readonly retry?: Partial<RetryPolicy>;
+  /** When `checkpoint()` in the middle of the run is stored. Default: the agent's, else the engine's (`sync`). */
+  readonly durability?: Durability;
   /** Start in a host's transaction: rolled back means there was no run. */
   readonly tx?: AnyTransaction;
 }
@@ -174,8 +176,9 @@ export function oneOf<Option extends string>(
 
 /** Worked out once per agent; only a run with overrides of its own needs a text of its own. */
 function policyText(settings: EngineSettings, agent: RegisteredAgent, options: AnyStartOptions): string {
-  const { retry, attemptTimeout, onCompletion } = options;
-  if (retry === undefined && attemptTimeout === undefined && onCompletion === undefined) return agent.policy;
+  const { retry, attemptTimeout, onCompletion, durability } = options;
+  const own = [retry, attemptTimeout, onCompletion, durability];
+  if (own.every((option) => option === undefined)) return agent.policy;
   return JSON.stringify(policyOf(settings, agent.definition, options));
 }
 
@@ -188,8 +191,11 @@ export function policyOf(settings: EngineSettings, agent: Agent, options: AnySta
   const onCompletion =
     oneOf("onCompletion", firstGiven(options.onCompletion, agent.onCompletion), ["keep", "delete"]) ??
     settings.retention.statelessRuns;
+  const durability =
+    oneOf("durability", firstGiven(options.durability, agent.durability), durabilities) ?? settings.durability;
   return {
     retry,
+    ...(durability === "sync" ? {} : { durability }),
     cancelGrace: settings.cancelGrace,
     ...(attemptTimeout === undefined ? {} : { attemptTimeout }),
     ...(onCompletion === "keep" ? {} : { onCompletion }),

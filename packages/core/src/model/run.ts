@@ -84,6 +84,16 @@ export interface RunError {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * When a checkpoint in the middle of a run is stored:
+ *
+ * | `sync`  | before `checkpoint()` resolves                                                      |
+ * | `async` | behind the agent's back, in order; those that come meanwhile are merged into one     |
+ * | `exit`  | as one, when the attempt ends, however it ends; a crash loses them                   |
+ */
+export type Durability = (typeof durabilities)[number];
+export const durabilities = ["sync", "async", "exit"] as const;
+
 /** Options that travel with a run and are only read by whoever drives it. */
 export interface RunPolicy {
   readonly retry: RetryPolicy;
@@ -93,6 +103,8 @@ export interface RunPolicy {
   readonly onCompletion?: "keep" | "delete";
   /** How long a cancel waits for the agent's code before the run is settled without it, ms. */
   readonly cancelGrace: number;
+  /** Of checkpoints in the middle of a run. Default `sync`. */
+  readonly durability?: Durability;
   /** What a delayed run does when it falls due and its thread is busy. Default: it queues. */
   readonly whenBusy?: Exclude<BusyStrategy, "reject" | "enqueue">;
 }

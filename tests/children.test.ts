@@ -1,6 +1,7 @@
 /** Child runs: started once, their results follow them, cancels and deadlines pass down, nobody waits for ever. */
 
 import { defineAgent, HeddleError } from "@heddle/core";
+import type { Storage } from "@heddle/core/storage";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { namesOf, read } from "./frames.js";
@@ -406,6 +407,60 @@ onEveryStorage("children", (kind) => {
       expect(await run.result()).toBe((count * (count + 1)) / 2);
       expect(await w.engine.runs.count({ parentRunId: run.id })).toBe(count);
     });
+  });
+
+  describe("a child that ends just when its parent is suspended", () => {
+    const waiting = defineAgent({
+      name: "waiting",
+      run: async ({ start }) => {
+        const child = await start("late", adder, { n: 1 }, { delay: 9_000_000 });
+        return { output: await child.result().catch((error: HeddleError) => error.code) };
+      },
+    });
+
+    test.each(["before", "after", "long after"] as const)(
+      "%s the suspension is committed, told by nobody",
+      async (when) => {
+        let parentId = "";
+        let strikes = 0;
+        const strike = async (storage: Storage): Promise<void> => {
+          const page = { limit: 1, sortBy: "createdAt", order: "asc" } as const;
+          for (const { id } of await storage.runs.list({ parentRunId: parentId, status: ["pending"], ...page })) {
+            const reason = { kind: "user" } as const;
+            await storage.commit([
+              { kind: "cancel_run", runId: id, threadId: null, reason, finalCheckpointId: `chk_${id}` },
+            ]);
+            strikes++;
+          }
+        };
+        const wrap = (storage: Storage): Storage => ({
+          ...storage,
+          name: storage.name,
+          open: (context) => storage.open(context),
+          close: () => storage.close(),
+          transaction: (body) => storage.transaction(body),
+          commit: async (intents) => {
+            const suspends = intents.some((intent) => intent.kind === "release_run" && intent.why === "child");
+            if (suspends && when === "before") await strike(storage);
+            const results = await storage.commit(intents);
+            if (suspends && when === "after") await strike(storage);
+            return results;
+          },
+        });
+        const w = await world({ agents: [adder, waiting], wrap });
+        const run = await w.engine.runs.start(waiting, null);
+        parentId = run.id;
+        await w.quiet();
+        if (when === "long after") {
+          expect(await isPending(run.result())).toBe(true);
+          await strike(w.database.storage);
+          await w.advance(2_000);
+        }
+        await w.quiet();
+        expect(strikes).toBe(1);
+        expect(await run.result()).toBe("RUN_CANCELED");
+      },
+    );
   });
 
   describe("across processes", () => {

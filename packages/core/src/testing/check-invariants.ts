@@ -9,6 +9,7 @@ import { type EventRecord, isTerminalEvent, streamOf, terminalEvents, threadStre
 import { type CancelReason, isSettled, type RunRecord } from "../model/run.js";
 import type { ThreadRecord } from "../model/thread.js";
 import type { Storage } from "../ports/storage.js";
+import { checkChildren } from "./check-children.js";
 
 /** All that was read, for a later check that what must not change did not. */
 export interface StorageSnapshot {
@@ -28,6 +29,7 @@ export async function checkInvariants(storage: Storage, earlier?: StorageSnapsho
     checkPlace(run, snapshot);
     checkRunEvents(run, snapshot);
   }
+  await checkChildren(storage, snapshot.runs);
   for (const thread of snapshot.threads.values()) {
     checkThread(thread, runsOf(thread, snapshot));
     checkLog(threadStream(thread.id), snapshot);

@@ -13,8 +13,8 @@ export const listCases = inGroup("list", {
     const a = await driver.settle(await driver.start({ id: "a", threadId }));
     const settledBefore = clock.now() + 1;
     await clock.advance(5);
-    const b = await driver.settle(await driver.start({ id: "b", parentRunId: "a", agent: "other" }));
-    const c = await driver.start({ id: "c", threadId, parentRunId: "a" });
+    const b = await driver.settle(await driver.start({ id: "b", parentRunId: "gone", agent: "other" }));
+    const c = await driver.start({ id: "c", threadId, parentRunId: "gone" });
     const { run: d } = await driver.accept({ id: "d", agent: "other", metadata: '{"user":"u1"}' });
     const expected: readonly (readonly [Partial<RunQuery>, readonly { readonly id: string }[]])[] = [
       [{}, [a, b, c, d]],
@@ -27,12 +27,12 @@ export const listCases = inGroup("list", {
       [{ status: [] }, []],
       [{ ids: ["d", "a", "a", "run_unknown"] }, [a, d]],
       [{ ids: [] }, []],
-      [{ parentRunId: "a" }, [b, c]],
+      [{ parentRunId: "gone" }, [b, c]],
       [{ settledBefore }, [a]],
       [{ settledBefore: a.settledAt as number }, []],
       [{ metadata: { user: "u1" } }, [d]],
       [{ metadata: {} }, [a, b, c, d]],
-      [{ threadId, status: ["running"], parentRunId: "a" }, [c]],
+      [{ threadId, status: ["running"], parentRunId: "gone" }, [c]],
     ];
     for (const [filter, runs] of expected) {
       assert.deepEqual(idsOf(await storage.runs.list({ ...runPage, ...filter })), idsOf(runs), JSON.stringify(filter));

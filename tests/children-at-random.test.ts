@@ -146,4 +146,4 @@ test("every run of every family ends, whatever happens to it meanwhile", async (
   }
   console.log(`${rounds} rounds, ${runs} runs, ${suspensions} suspensions`);
   expect(suspensions).toBeGreaterThan(rounds);
-});
+}, 600_000);

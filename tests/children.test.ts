@@ -147,6 +147,19 @@ onEveryStorage("children", (kind) => {
       expect(await childrenOf(w, run.id)).toHaveLength(1);
     });
 
+    test("a child that asked is resumed later, and its result still comes", async () => {
+      const w = await world();
+      const run = await w.engine.runs.start(parent, { children: { one: "asker" } });
+      await w.quiet();
+      const [child] = await childrenOf(w, run.id);
+      expect(child?.status).toBe("interrupted");
+      expect(await run.info()).toMatchObject({ status: "pending", waiting: "children", awaits: [child?.id] });
+      await w.advance(1_000_000);
+      await (await w.engine.runs.get(child?.id as string)).resume("Ada");
+      await w.runUntilIdle();
+      expect(await run.result()).toEqual(["Ada"]);
+    });
+
     test("a child that was deleted meanwhile is told as gone", async () => {
       const w = await world();
       const run = await w.engine.runs.start(parent, { children: { one: "endless" }, threadId: "side" });

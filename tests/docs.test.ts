@@ -20,7 +20,9 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freshSchema, useServer } from "../packages/storage-postgres/test/support/server.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 mkdirSync(join(root, ".work"), { recursive: true });
@@ -59,6 +61,15 @@ function promisedOutput(page: string): string[] {
   return [...blocksOf(page).matchAll(/\/\/ → (.*)$/gm)].map(([, text = ""]) => text.trim());
 }
 
+/** A page's `DATABASE_URL` is a database of its own. */
+const server = useServer();
+const database = freshSchema();
+
+beforeAll(async () => {
+  await server().sql(`create database ${database}`);
+}, 60_000);
+afterAll(() => server().sql(`drop database ${database} with (force)`));
+
 beforeAll(() => {
   // What a page imports is what the tests may import.
   symlinkSync(join(root, "tests/node_modules"), join(folder, "node_modules"), "junction");
@@ -94,6 +105,17 @@ describe("the code runs and prints what the page says", () => {
   });
 });
 
+/** On what the page's program has left behind. */
+test("the SQL in docs/production.md runs on the real schema", async () => {
+  const text = readFileSync(join(root, "docs/production.md"), "utf8");
+  const queries = [...text.matchAll(/^```sql\n([^`]*)^```/gm)].map(([, sql = ""]) => sql);
+  expect(queries.length).toBeGreaterThan(5);
+  const client = new pg.Client({ connectionString: server().url({ database }) });
+  await client.connect();
+  for (const sql of queries) await client.query(sql).catch((error) => expect.fail(`${error}\n${sql}`));
+  await client.end();
+});
+
 test("every link between the pages leads somewhere", () => {
   const broken = pages.flatMap((page) =>
     [...readFileSync(join(root, page), "utf8").matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)]
@@ -106,7 +128,14 @@ test("every link between the pages leads somewhere", () => {
 
 async function attempt(program: string, args: readonly string[], cwd = root) {
   try {
-    return { ...(await run(program, args, { cwd, timeout: 50_000 })), failed: false };
+    return {
+      ...(await run(program, args, {
+        cwd,
+        timeout: 50_000,
+        env: { ...process.env, DATABASE_URL: server().url({ database }) },
+      })),
+      failed: false,
+    };
   } catch (error) {
     const { stdout = "", stderr = "", message } = error as Error & { stdout?: string; stderr?: string };
     return { stdout, stderr: stderr || message, failed: true };

@@ -20,6 +20,7 @@ export type {
 export { defineAgent } from "./engine/agent.js";
 export type { EditedValues } from "./engine/edit-values.js";
 export type { Engine, EngineOptions } from "./engine/engine.js";
+export type { ExplainedState, Explanation, OpenQuestion } from "./engine/explain.js";
 export type {
   AgentDeltas,
   AgentEvents,

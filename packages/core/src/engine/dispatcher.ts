@@ -55,6 +55,10 @@ export class Dispatcher {
     return this.#drivers.size === 0 && this.#claiming === undefined && this.#reserved === 0;
   }
 
+  get hasFreeSlot(): boolean {
+    return this.#free() >= 1;
+  }
+
   /** Take a slot for a claim; `launch` or `giveBack` must follow. */
   reserve(): boolean {
     if (!this.#open || this.#free() < 1 || this.#core.agentNames.length === 0) return false;

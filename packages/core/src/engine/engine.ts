@@ -34,6 +34,7 @@ import { checkDefinition } from "./agent.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { Dispatcher } from "./dispatcher.js";
 import { Executors } from "./executors.js";
+import { type Explanation, explain } from "./explain.js";
 import { Families } from "./families.js";
 import type { Transaction } from "./host-transaction.js";
 import { Runs } from "./runs.js";
@@ -138,6 +139,16 @@ export class Engine<Host = unknown> implements AsyncDisposable {
     this.#core.requireOpen();
     if (typeof body !== "function") throw invalidArgument("body", body, "a function");
     return runTransaction<Host, Result>(this.#core, body);
+  }
+
+  /**
+   * Why a run or a thread is not moving, and what would move it: as data and in words. A run's id counts before a
+   * thread's.
+   * @throws HeddleError RUN_NOT_FOUND: there is neither
+   */
+  async explain(id: string): Promise<Explanation> {
+    this.#core.requireOpen();
+    return explain(this.#core, id, { hasFreeSlot: this.#dispatcher.hasFreeSlot });
   }
 
   /** Is nothing under way: no commit, no claim, no look at the storage? Attempts may still run. @internal */

@@ -87,7 +87,7 @@ onEveryStorage("a run starts and settles", (kind) => {
           throw new Error();
         },
       },
-      "a value that cannot be shown",
+      "an object",
     ],
     ["a very long message", new Error("x".repeat(100_000)), "x".repeat(1_000)],
     ["hostile text", new Error("nul \u0000 half \ud800"), "nul \u0000"],

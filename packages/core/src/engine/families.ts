@@ -34,31 +34,34 @@ export class Families {
 
   /** A commit changed the run. */
   observe(run: RunRecord): void {
-    if (run.awaits !== null && run.status === "pending") this.#do("waking a parent", () => this.#lookAgain(run));
+    if (run.awaits !== null && run.status === "pending") void this.#do("waking a parent", () => this.#lookAgain(run));
     if (!isSettled(run.status)) return;
     if (run.parentRunId !== null && endsLineage(run)) this.#tellParent(run, run.parentRunId);
     if (run.status === "failed" || run.status === "canceled")
-      this.#do("canceling children", () => this.#cancelChildren(run));
+      void this.#do("canceling children", () => this.#cancelChildren(run));
   }
 
   /** What others left undone. One that fails does not keep the others from it. */
   async tend({ wake, orphans }: Pick<DueWork, "wake" | "orphans">): Promise<void> {
-    for (const { runId, threadId, childDone } of wake)
-      this.#do("waking a parent", () => this.#wake({ id: runId, threadId }, childDone));
-    for (const { runId, threadId, parentRunId } of orphans)
-      this.#do("canceling children", () => this.#cancel({ id: runId, threadId }, parentRunId));
-    await this.drain();
+    const woken = wake.map(({ runId, threadId, childDone }) =>
+      this.#do("waking a parent", () => this.#wake({ id: runId, threadId }, childDone)),
+    );
+    const canceled = orphans.map(({ runId, threadId, parentRunId }) =>
+      this.#do("canceling children", () => this.#cancel({ id: runId, threadId }, parentRunId)),
+    );
+    // Only what this look found: at a busy engine something is always on its way.
+    await Promise.all([...woken, ...canceled]);
   }
 
   /** Runs are gone: whoever waits here for their lineages is told. Default: look up all that are waited for. */
   gone(lineageIds?: readonly string[]): void {
-    this.#do("looking for children", () => this.#core.lineages.recheck(lineageIds));
+    void this.#do("looking for children", () => this.#core.lineages.recheck(lineageIds));
   }
 
   #tellParent(child: RunRecord, parentRunId: string): void {
     // An attempt of the parent that waits here has heard of it already, and looks again should it be suspended just now.
     if (this.#core.lineages.awaits(child.lineageId)) return;
-    this.#do("waking a parent", async () => {
+    void this.#do("waking a parent", async () => {
       const { runs } = this.#core.storage;
       const waiting = await runs.list({
         lineageId: parentRunId,
@@ -139,10 +142,11 @@ export class Families {
     while (!this.idle) await Promise.all(this.#open);
   }
 
-  #do(what: string, work: () => Promise<void>): void {
+  #do(what: string, work: () => Promise<void>): Promise<void> {
     const done = work()
       .catch((error: unknown) => this.#core.report(error, what))
       .finally(() => this.#open.delete(done));
     this.#open.add(done);
+    return done;
   }
 }

@@ -1,6 +1,6 @@
 /** An interrupt settles the run and holds nothing; an answer, given once, goes on from it. */
 
-import { defineAgent } from "@heddle/core";
+import { defineAgent, HeddleError } from "@heddle/core";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { namesOf, read } from "./frames.js";
@@ -264,6 +264,25 @@ onEveryStorage("interrupts", (kind) => {
     ]);
   });
 
+  test("a key that is used twice is refused, also where the first use got its answer", async () => {
+    const codes: unknown[] = [];
+    const agent = defineAgent({
+      name: "twice",
+      run: async ({ interrupt }) => {
+        const first = interrupt("a", 1);
+        await interrupt("a", 2).catch((error: { code?: string }) => codes.push(error.code));
+        await first;
+      },
+    });
+    const { engine, runUntilIdle } = await setUp(kind, { agents: [agent] });
+    const run = await engine.runs.start(agent, null);
+    await runUntilIdle();
+    const next = await run.resume("yes");
+    await runUntilIdle();
+    await next.result();
+    expect(codes).toEqual(["DUPLICATE_KEY", "DUPLICATE_KEY"]);
+  });
+
   test("code that hangs on behind its question holds the run up no longer", async () => {
     let reason: unknown;
     const hanging = defineAgent({
@@ -345,8 +364,39 @@ onEveryStorage("interrupts", (kind) => {
     expect(await thread.values()).toEqual({ sent: ["Bob", "Ann"] });
   });
 
+  test("breakpoints stop the run before and after named steps, until it is resumed", async () => {
+    const done: string[] = [];
+    const agent = defineAgent({
+      name: "stepper",
+      run: async ({ step }) => {
+        for (const key of ["one", "two", "three"]) await step(key, () => void done.push(key));
+        return { output: done.length };
+      },
+    });
+    const { engine, runUntilIdle } = await setUp(kind, { agents: [agent] });
+    const thread = await engine.threads.create();
+    await thread.start(agent, null, { breakpoints: { before: ["two"], after: "*" } });
+    const stops: string[] = [];
+    for (let stop = 0; stop < 9; stop++) {
+      await runUntilIdle();
+      const [question] = await thread.questions();
+      if (question === undefined) break;
+      expect(question.payload).toMatchObject({ step: expect.any(String), breakpoint: expect.any(String) });
+      stops.push(`${question.key} ${done.join()}`);
+      await thread.resume();
+    }
+    expect(stops).toEqual([
+      "breakpoint:after:one one",
+      "breakpoint:before:two one",
+      "breakpoint:after:two one,two",
+      "breakpoint:after:three one,two,three",
+    ]);
+    expect((await engine.runs.list({ status: "succeeded" })).items).toMatchObject([{ output: 3 }]);
+    await refusal("INVALID_ARGUMENT", () => thread.start(agent, null, { breakpoints: { before: "one" as never } }));
+  });
+
   test.each([
-    ["a key that is used twice", "DUPLICATE_KEY", { keys: ["a", "a"] }],
+    ["a breakpoint's key", "INVALID_ARGUMENT", { keys: ["breakpoint:before:x"] }],
     ["a payload that is no JSON", "INVALID_JSON", { payload: () => {} }],
     ["a schema that is none", "INVALID_ARGUMENT", { options: { schema: { type: "string" } } }],
     ["a schema that JSON cannot say", "INVALID_ARGUMENT", { options: { schema: z.bigint() } }],
@@ -356,14 +406,17 @@ onEveryStorage("interrupts", (kind) => {
       name: "wrong",
       run: async ({ interrupt }) => {
         const { keys = ["a"], payload = null, options } = wrong;
-        const asked = keys.map((key) => interrupt(key, payload, options as never));
-        await asked.at(-1);
+        for (const key of keys) {
+          await interrupt(key, payload, options as never).catch((error: Error) => {
+            if (HeddleError.is(error)) throw error;
+          });
+        }
       },
     });
     const { engine, runUntilIdle } = await setUp(kind, { agents: [agent] });
     const run = await engine.runs.start(agent, null);
     await runUntilIdle();
-    if (wrong.keys === undefined) expect(await run.settled()).toMatchObject({ status: "failed", error: { code } });
+    expect(await run.settled()).toMatchObject({ status: "failed", error: { code } });
   });
 });
 

@@ -88,6 +88,7 @@ export type { Json, JsonArray, JsonObject } from "./model/json.js";
 export type { Remove } from "./model/reconcile.js";
 export { REMOVE } from "./model/reconcile.js";
 export type {
+  Breakpoints,
   BusyStrategy,
   CancelReason,
   Durability,

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { HeddleError } from "../errors.js";
 import type { Json, JsonObject } from "../model/json.js";
 import type { Remove } from "../model/reconcile.js";
-import type { BusyStrategy, Durability, RetryPolicy } from "../model/run.js";
+import type { Breakpoints, BusyStrategy, Durability, RetryPolicy } from "../model/run.js";
 import { busyStrategies, durabilities } from "../model/run.js";
 import type { SettledRun } from "../model/run-view.js";
 
@@ -143,6 +143,8 @@ export interface AgentDefinition<
   readonly deadline?: number;
   /** What its runs do when their thread is busy. */
   readonly whenBusy?: BusyStrategy;
+  /** Steps before or after which its runs stop until `resume()`: for looking at them one by one. */
+  readonly breakpoints?: Breakpoints;
   /** Of stateless runs. */
   readonly onCompletion?: "keep" | "delete";
   /**

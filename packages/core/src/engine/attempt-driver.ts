@@ -272,7 +272,9 @@ export class AttemptDriver {
     const memory = await AttemptMemory.load(this.#core, this.run);
     this.#questions = await AttemptQuestions.load(this.#core, this.run, memory, this.#pause);
     await this.#steering.load();
-    const steps = new AttemptSteps({ ...parts, memory, limits: this.#core.settings.limits });
+    const { breakpoints } = this.#policy;
+    const { limits } = this.#core.settings;
+    const steps = new AttemptSteps({ ...parts, memory, questions: this.#questions, limits, breakpoints });
     return attemptSession({
       ...parts,
       steps,

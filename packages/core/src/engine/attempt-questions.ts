@@ -8,10 +8,11 @@ import type { AskOptions } from "../ports/executor.js";
 import { checkAnswerSchema } from "./answer-schema.js";
 import type { AttemptMemory } from "./attempt-memory.js";
 import type { AttemptPause } from "./attempt-pause.js";
+import { type BreakPlace, breakpointKey, isBreakpointKey } from "./breakpoints.js";
 import { checkJson, requireOptions } from "./check-input.js";
 import type { Core } from "./core.js";
 import { persist } from "./persist.js";
-import { requireDuration } from "./settings.js";
+import { invalidArgument, requireDuration } from "./settings.js";
 
 export class AttemptQuestions {
   readonly #core: Core;
@@ -44,6 +45,16 @@ export class AttemptQuestions {
 
   async ask(key: string, payload: unknown, options: AskOptions = {}): Promise<Json> {
     this.#memory.claimKey("question", key);
+    if (isBreakpointKey(key)) throw invalidArgument("key", key, "no breakpoint's");
+    return this.#ask(key, payload, options);
+  }
+
+  /** Stop at a step, unless this breakpoint was resumed before. */
+  async breakAt(place: BreakPlace, step: string): Promise<void> {
+    await this.#ask(breakpointKey(place, step), { breakpoint: place, step }, {});
+  }
+
+  async #ask(key: string, payload: unknown, options: AskOptions): Promise<Json> {
     const answer = this.#answers.get(key);
     if (answer !== undefined) return parseJson(answer, `answer to "${key}"`);
     const question = newQuestion(this.#core, key, payload, options);

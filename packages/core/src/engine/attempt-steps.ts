@@ -2,10 +2,13 @@
 
 import { HeddleError } from "../errors.js";
 import { parseJson } from "../model/json.js";
+import type { Breakpoints } from "../model/run.js";
 import type { Remembered } from "../ports/executor.js";
 import type { AttemptMemory } from "./attempt-memory.js";
 import type { AttemptPause } from "./attempt-pause.js";
+import type { AttemptQuestions } from "./attempt-questions.js";
 import type { AttemptWriter } from "./attempt-writer.js";
+import { type BreakPlace, breaks } from "./breakpoints.js";
 import { checkJson } from "./check-input.js";
 import type { Limits } from "./settings.js";
 
@@ -13,7 +16,9 @@ export interface StepParts {
   readonly memory: AttemptMemory;
   readonly pause: AttemptPause;
   readonly writer: AttemptWriter;
+  readonly questions: AttemptQuestions;
   readonly limits: Limits;
+  readonly breakpoints: Breakpoints | undefined;
 }
 
 export class AttemptSteps {
@@ -29,27 +34,42 @@ export class AttemptSteps {
     memory.claimKey("step", key);
     const body = await memory.recall("step", key);
     if (!pause.isGoing) throw pause.refusal;
-    if (body !== undefined) return remembered(key, body);
+    if (body !== undefined) {
+      await this.#break("after", key);
+      return remembered(key, body);
+    }
+    await this.#break("before", key);
     this.#inFlight.add(key);
     pause.stepBegins();
     return undefined;
   }
 
   async end(key: string, result: unknown): Promise<Remembered> {
-    const { pause, writer, limits } = this.#parts;
     this.#takeFlying(key);
     try {
-      const body = result === undefined ? null : checkJson(`result of step "${key}"`, result, limits.step);
-      await writer.remember({ kind: "step", key, body });
+      const body = await this.#store(key, result);
+      await this.#break("after", key);
       return remembered(key, body);
     } finally {
-      pause.stepEnds();
+      this.#parts.pause.stepEnds();
     }
   }
 
   fail(key: string): void {
     this.#takeFlying(key);
     this.#parts.pause.stepEnds();
+  }
+
+  async #store(key: string, result: unknown): Promise<string | null> {
+    const { writer, limits } = this.#parts;
+    const body = result === undefined ? null : checkJson(`result of step "${key}"`, result, limits.step);
+    await writer.remember({ kind: "step", key, body });
+    return body;
+  }
+
+  async #break(place: BreakPlace, key: string): Promise<void> {
+    const { questions, breakpoints } = this.#parts;
+    if (breakpoints !== undefined && breaks(breakpoints, place, key)) await questions.breakAt(place, key);
   }
 
   #takeFlying(key: string): void {

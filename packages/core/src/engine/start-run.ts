@@ -6,11 +6,12 @@ import { checkpointNotFound } from "../model/intents/checkpoint-ref.js";
 import type { AcceptRun, NewRun } from "../model/intents/intent.js";
 import type { Json } from "../model/json.js";
 import { canonicalJson } from "../model/json.js";
-import type { BusyStrategy, Durability, RetryPolicy, RunPolicy } from "../model/run.js";
+import type { Breakpoints, BusyStrategy, Durability, RetryPolicy, RunPolicy } from "../model/run.js";
 import { busyStrategies, durabilities } from "../model/run.js";
 import { shown } from "../model/shown.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Agent } from "./agent.js";
+import { checkBreakpoints } from "./breakpoints.js";
 import { checkId, checkJson, checkMetadata, isId, requireOptions } from "./check-input.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import type { AnyTransaction } from "./host-transaction.js";
@@ -35,6 +36,8 @@ export interface StartOptions<Config = unknown> {
   readonly retry?: Partial<RetryPolicy>;
   /** When `checkpoint()` in the middle of the run is stored. Default: the agent's, else the engine's (`sync`). */
   readonly durability?: Durability;
+  /** Steps before or after which the run stops until `resume()`. Default: the agent's. */
+  readonly breakpoints?: Breakpoints;
   /** Start in a host's transaction: rolled back means there was no run. */
   readonly tx?: AnyTransaction;
 }
@@ -176,8 +179,8 @@ export function oneOf<Option extends string>(
 
 /** Worked out once per agent; only a run with overrides of its own needs a text of its own. */
 function policyText(settings: EngineSettings, agent: RegisteredAgent, options: AnyStartOptions): string {
-  const { retry, attemptTimeout, onCompletion, durability } = options;
-  const own = [retry, attemptTimeout, onCompletion, durability];
+  const { retry, attemptTimeout, onCompletion, durability, breakpoints } = options;
+  const own = [retry, attemptTimeout, onCompletion, durability, breakpoints];
   if (own.every((option) => option === undefined)) return agent.policy;
   return JSON.stringify(policyOf(settings, agent.definition, options));
 }
@@ -193,12 +196,14 @@ export function policyOf(settings: EngineSettings, agent: Agent, options: AnySta
     settings.retention.statelessRuns;
   const durability =
     oneOf("durability", firstGiven(options.durability, agent.durability), durabilities) ?? settings.durability;
+  const breakpoints = firstGiven(options.breakpoints, agent.breakpoints);
   return {
     retry,
     ...(durability === "sync" ? {} : { durability }),
     cancelGrace: settings.cancelGrace,
     ...(attemptTimeout === undefined ? {} : { attemptTimeout }),
     ...(onCompletion === "keep" ? {} : { onCompletion }),
+    ...(breakpoints === undefined ? {} : { breakpoints: checkBreakpoints(breakpoints) }),
   };
 }
 

@@ -94,6 +94,14 @@ export interface RunError {
 export type Durability = (typeof durabilities)[number];
 export const durabilities = ["sync", "async", "exit"] as const;
 
+/** Steps at which a run stops until it is resumed: by name, or `"*"` for each. */
+export interface Breakpoints {
+  /** The step has not begun. */
+  readonly before?: "*" | readonly string[];
+  /** The step's result is stored. */
+  readonly after?: "*" | readonly string[];
+}
+
 /** Options that travel with a run and are only read by whoever drives it. */
 export interface RunPolicy {
   readonly retry: RetryPolicy;
@@ -101,6 +109,7 @@ export interface RunPolicy {
   readonly attemptTimeout?: number;
   /** What happens to a stateless run when it settles. Default `keep`. */
   readonly onCompletion?: "keep" | "delete";
+  readonly breakpoints?: Breakpoints;
   /** How long a cancel waits for the agent's code before the run is settled without it, ms. */
   readonly cancelGrace: number;
   /** Of checkpoints in the middle of a run. Default `sync`. */

@@ -10,6 +10,7 @@ import { type CancelReason, isSettled, type RunRecord } from "../model/run.js";
 import type { ThreadRecord } from "../model/thread.js";
 import type { Storage } from "../ports/storage.js";
 import { checkChildren } from "./check-children.js";
+import { checkQuestions } from "./check-questions.js";
 
 /** All that was read, for a later check that what must not change did not. */
 export interface StorageSnapshot {
@@ -30,6 +31,7 @@ export async function checkInvariants(storage: Storage, earlier?: StorageSnapsho
     checkRunEvents(run, snapshot);
   }
   await checkChildren(storage, snapshot.runs);
+  await checkQuestions(storage, snapshot.runs);
   for (const thread of snapshot.threads.values()) {
     checkThread(thread, runsOf(thread, snapshot));
     checkLog(threadStream(thread.id), snapshot);

@@ -44,10 +44,16 @@ const checkpoint = fc
   .option(newCheckpoint, { nil: undefined })
   .map((given) => (given === undefined ? {} : { checkpoint: given }));
 
+const whenBusy = fc.constantFrom("reject", "enqueue", "enqueue", "interrupt", "rollback", "steer", "steer");
+/** Named by a run: its newest. */
+const checkpointRef = fc.nat(50).map((number) => ({ id: `any#${number}`, isShared: false }));
+
 const acceptOptions: Arbitrary<Partial<AcceptOptions>> = fc.record(
   {
     agent,
-    whenBusy: fc.constantFrom("reject", "enqueue", "enqueue"),
+    whenBusy,
+    threadDecides: fc.boolean(),
+    from: checkpointRef,
     createThread: fc.constantFrom(true, true, true, false),
     queueBound: fc.constantFrom(2, 100, 100),
     priority: fc.constantFrom(0, 0, 5),
@@ -73,6 +79,34 @@ const accept = fc
   .record({ threadId: fc.option(threadId, { freq: 4 }), options: acceptOptions })
   .map(({ threadId, options }): Intent => acceptRun({ ...options, id: "", threadId }));
 
+/** A run that another one starts: once per lineage and key. */
+const acceptChild = fc
+  .record({
+    threadId: fc.option(threadId),
+    agent,
+    attempt,
+    key: fc.constantFrom("c", "d"),
+    delay: fc.constantFrom(0, 3_000),
+  })
+  .map(({ threadId, agent, attempt, key, delay }): Intent => {
+    const child = { attempt, key, family: [] };
+    return acceptRun({ id: "", threadId, agent, delay, child, whenBusy: "enqueue" });
+  });
+
+const questions = fc.uniqueArray(
+  fc.record({
+    key: fc.constantFrom("p", "q"),
+    payload: fc.json({ maxDepth: 1 }),
+    schema: fc.constantFrom(null, null, null, '{"type":"string"}'),
+    expiresIn: fc.constantFrom(null, null, 3_000),
+  }),
+  { minLength: 1, maxLength: 2, selector: ({ key }) => key },
+);
+const memos = fc.array(
+  fc.record({ kind: fc.constant("step" as const), key: fc.constantFrom("s", "t"), body: fc.json({ maxDepth: 1 }) }),
+  { maxLength: 2 },
+);
+
 const outcome = fc.oneof(
   fc.json({ maxDepth: 2 }).map((output) => ({ status: "succeeded" as const, output })),
   fc.constantFrom("failure" as const, "none" as const).map((counts) => ({
@@ -81,13 +115,19 @@ const outcome = fc.oneof(
     counts,
   })),
   fc.constant({ status: "canceled" as const, reason: { kind: "user" as const } }),
+  questions.map((questions) => ({ status: "interrupted" as const, questions, nextRunId: "" })),
+);
+/** Some were handed to the run, some are others. */
+const taken = fc.array(
+  fc.nat(50).map((number) => `handed#${number}`),
+  { maxLength: 3 },
 );
 
 const settle = fc
-  .record({ attempt, outcome, events, checkpoint, finalCheckpointId })
+  .record({ attempt, outcome, events, checkpoint, finalCheckpointId, taken })
   .map(({ checkpoint, ...rest }): Intent => ({ kind: "settle_run", ...rest, ...checkpoint }));
 const progress = fc
-  .record({ attempt, events, checkpoint })
+  .record({ attempt, events, checkpoint, memos })
   .map(({ checkpoint, ...rest }): Intent => ({ kind: "record_progress", ...rest, ...checkpoint }));
 const claim = fc
   .record({ worker, lease, agents, limit: fc.constantFrom(1, 2, 10) })
@@ -104,9 +144,34 @@ const release = fc
     finalCheckpointId,
   })
   .map((rest): Intent => ({ kind: "release_run", ...rest }));
+const suspend = fc
+  .record({
+    attempt,
+    why: fc.constantFrom("sleep", "child"),
+    delay: fc.constant(0),
+    until: fc.constantFrom(4_000, 30_000),
+    events,
+    finalCheckpointId,
+  })
+  .map((rest): Intent => ({ kind: "release_run", ...rest }));
+const answer = fc
+  .record({
+    run: anyRun,
+    keys: fc.subarray(["p", "q"], { minLength: 1 }),
+    schema: fc.constantFrom(null, null, '{"type":"string"}'),
+  })
+  .map(({ run, keys, schema }): Intent => {
+    const answers = keys.map((key) => ({ key, schema, answer: '"yes"' }));
+    return { kind: "answer_questions", lineageId: run.runId, threadId: null, answers, nextRunId: "" };
+  });
 const cancel = fc
-  .record({ run: anyRun, grace: fc.constantFrom(0, 1_000), finalCheckpointId })
-  .map(({ run, ...rest }): Intent => ({ kind: "cancel_run", reason: { kind: "user" }, ...run, ...rest }));
+  .record({
+    run: anyRun,
+    reason: fc.record({ kind: fc.constantFrom("user", "user", "parent", "rolled_back") }),
+    grace: fc.constantFrom(0, 1_000),
+    finalCheckpointId,
+  })
+  .map(({ run, ...rest }): Intent => ({ kind: "cancel_run", ...run, ...rest }));
 const tend = fc
   .record({ run: anyRun, deadWorkers: fc.subarray(["w1", "w2"], { maxLength: 1 }), finalCheckpointId })
   .map(({ run, ...rest }): Intent => ({ kind: "tend_run", ...run, ...rest }));
@@ -123,6 +188,7 @@ const updateThread = fc
   .record({
     id: threadId,
     archived: fc.boolean(),
+    whenBusy: fc.option(whenBusy),
     metadata: fc.dictionary(fc.constantFrom("m", "n"), fc.constantFrom(null, 1, "ä", true)),
     maxMetadata: fc.constantFrom(12, 1_000),
   })
@@ -130,6 +196,14 @@ const updateThread = fc
 const copyThread = fc
   .record({ from: threadId, id: fc.constantFrom(...threadIds, "d", "e") })
   .map((rest): Intent => ({ kind: "copy_thread", ...rest }));
+const copyAt = fc
+  .record({ from: threadId, at: checkpointRef, id: fc.constantFrom(...threadIds, "d", "e") })
+  .map((rest): Intent => ({ kind: "copy_thread", ...rest }));
+const moveHead = fc
+  .record({ threadId, to: fc.option(checkpointRef, { nil: undefined }), checkpoint })
+  .map(({ to, checkpoint, threadId }): Intent => {
+    return { kind: "move_head", threadId, ...checkpoint, ...(to === undefined ? {} : { to }) };
+  });
 const deleteThread = fc
   .record({ id: threadId, keepTombstone: fc.constantFrom(4_000, 60_000) })
   .map((rest): Intent => ({ kind: "delete_thread", ...rest }));
@@ -139,6 +213,11 @@ const intent = fc.oneof(
   { weight: 8, arbitrary: accept },
   { weight: 6, arbitrary: claim },
   { weight: 8, arbitrary: settle },
+  { weight: 2, arbitrary: acceptChild },
+  { weight: 2, arbitrary: suspend },
+  { weight: 4, arbitrary: answer },
+  { weight: 1, arbitrary: copyAt },
+  { weight: 2, arbitrary: moveHead },
   { weight: 4, arbitrary: progress },
   { weight: 3, arbitrary: release },
   { weight: 1, arbitrary: extend },
@@ -183,7 +262,11 @@ export function randomSteps(maxLength: number): Arbitrary<readonly Step[]> {
 function withIds(intent: Intent, nextId: (prefix: string) => string): Intent {
   if (intent.kind === "accept_run") {
     const id = nextId("run");
-    return { ...intent, run: { ...intent.run, id, lineageId: id } };
+    return { ...intent, finalCheckpointId: nextId("chk"), run: { ...intent.run, id, lineageId: id } };
+  }
+  if (intent.kind === "answer_questions") return { ...intent, nextRunId: nextId("run") };
+  if (intent.kind === "settle_run" && intent.outcome.status === "interrupted") {
+    return { ...intent, finalCheckpointId: nextId("chk"), outcome: { ...intent.outcome, nextRunId: nextId("run") } };
   }
   const named = "finalCheckpointId" in intent ? { ...intent, finalCheckpointId: nextId("chk") } : intent;
   if (!("checkpoint" in named) || named.checkpoint === undefined) return named;

@@ -1,5 +1,6 @@
 /** A rolled-back run leaves its thread as it was, to the byte, and its numbers to nobody else. */
 
+import type { EventFrame } from "@heddle/core";
 import { expect, test } from "vitest";
 import { eventsOf, namesOf, read, seqsOf } from "./frames.js";
 import { handDriven } from "./hand-driven.js";
@@ -102,6 +103,35 @@ onEveryStorage("rollback", (kind) => {
     const next = await thread.start(worker.agent, 3);
     (await worker.next()).finish();
     expect(seqsOf(await read(next.events()).ended)[0]).toBe((seqsOf(frames).at(-1) as number) + 1);
+  });
+
+  test("a reader in the middle of the run sees every number once and then the end", async () => {
+    const { worker, thread } = await start();
+    const before = JSON.stringify(await thread.values());
+    const all = read(thread.events({ after: 0 }));
+    const run = await thread.start(worker.agent, null);
+    const turn = await worker.next();
+    const half = 40;
+    for (let n = 0; n < half; n++) {
+      await turn.context.emit("log", { level: "info", message: `${n}` });
+      if (n % 10 === 0) await turn.context.checkpoint({ n });
+    }
+    const early: EventFrame[] = [];
+    for await (const frame of run.events()) {
+      if (frame.kind === "event") early.push(frame);
+      if (early.length === half / 2) break;
+    }
+    const late = read(run.events({ after: early.at(-1)?.seq as number }));
+    await run.cancel({ rollback: true });
+    turn.finish({ values: { n: "never" } });
+    const whole = [...early, ...eventsOf(await late.ended)];
+    const numbers = seqsOf(whole);
+    expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] as number) + index));
+    expect(whole.at(-1)).toMatchObject({ type: "run_canceled", payload: { rolledBack: { fromSeq: numbers[0] } } });
+    expect(namesOf(whole).filter((name) => name === "log")).toHaveLength(half);
+    expect(JSON.stringify(await thread.values())).toBe(before);
+    await thread.delete();
+    expect(seqsOf(await all.ended)).toEqual(numbers);
   });
 
   test("of a run that waits for its turn: it never runs, nothing else changes", async () => {

@@ -4,9 +4,10 @@
  */
 
 import assert from "node:assert/strict";
-import type { AttemptRef, Intent } from "../model/intents/intent.js";
+import type { AcceptRun, AttemptRef, CheckpointRef, Intent } from "../model/intents/intent.js";
 import type { RunRecord } from "../model/run.js";
 import type { ThreadRecord } from "../model/thread.js";
+import { isHandedOver } from "../model/unit-of-work.js";
 import type { IntentResult, Storage } from "../ports/storage.js";
 import { checkInvariants, type StorageSnapshot } from "./check-invariants.js";
 import type { StorageFixture } from "./conformance/conformance-case.js";
@@ -14,7 +15,7 @@ import type { StorageFixture } from "./conformance/conformance-case.js";
 /**
  * Plain data, so that a failing sequence can be printed, shrunk and kept. Which runs there will be is not known when a
  * sequence is made: the run id `running#3` stands for the third (counting round) of those that run when the step's turn
- * comes, `any#3` for the third of all; an attempt number of 0 for the attempt that the run is at.
+ * comes, `handed#3` of those that are handed to a live run, `any#3` for the third of all; an attempt number of 0 for the attempt that the run is at.
  */
 export type Step =
   | { readonly type: "advance"; readonly ms: number }
@@ -86,6 +87,41 @@ async function resolve(step: Step, storage: Storage): Promise<Step> {
 }
 
 function resolveIntent(intent: Intent, runs: readonly RunRecord[]): Intent {
+  switch (intent.kind) {
+    case "accept_run":
+      return { ...resolveChild(intent, runs), ...(intent.from && { from: resolveCheckpoint(intent.from, runs) }) };
+    case "settle_run": {
+      const attempt = resolveAttempt(intent.attempt, runs);
+      return { ...intent, attempt, taken: (intent.taken ?? []).map((name) => findRun(name, runs)?.id ?? name) };
+    }
+    case "answer_questions": {
+      const run = findRun(intent.lineageId, runs);
+      return run === undefined ? intent : { ...intent, lineageId: run.lineageId, threadId: run.threadId };
+    }
+    case "copy_thread":
+      return { ...intent, ...(intent.at && { at: resolveCheckpoint(intent.at, runs) }) };
+    case "move_head":
+      return { ...intent, ...(intent.to && { to: resolveCheckpoint(intent.to, runs) }) };
+    default:
+      return resolveRun(intent, runs);
+  }
+}
+
+function resolveChild(intent: AcceptRun, runs: readonly RunRecord[]): AcceptRun {
+  if (intent.child === undefined) return intent;
+  const attempt = resolveAttempt(intent.child.attempt, runs);
+  const { lineageId, threadId } = attempt;
+  const run = { ...intent.run, parentRunId: lineageId, parentThreadId: threadId };
+  return { ...intent, run, child: { ...intent.child, attempt, family: [lineageId] } };
+}
+
+/** The newest of a run. */
+function resolveCheckpoint(ref: CheckpointRef, runs: readonly RunRecord[]): CheckpointRef {
+  const id = findRun(ref.id, runs)?.headCheckpointId;
+  return id == null ? ref : { ...ref, id };
+}
+
+function resolveRun(intent: Intent, runs: readonly RunRecord[]): Intent {
   if ("attempt" in intent) return { ...intent, attempt: resolveAttempt(intent.attempt, runs) };
   if ("attempts" in intent) {
     return { ...intent, attempts: intent.attempts.map((attempt) => resolveAttempt(attempt, runs)) };
@@ -106,10 +142,13 @@ function resolveAttempt(attempt: AttemptRef, runs: readonly RunRecord[]): Attemp
   };
 }
 
+const groups = { running: (run: RunRecord) => run.status === "running", handed: isHandedOver };
+
 function findRun(name: string, runs: readonly RunRecord[]): RunRecord | undefined {
   const [group, number] = name.split("#");
   if (number === undefined) return runs.find(({ id }) => id === name);
-  const named = group === "running" ? runs.filter(({ status }) => status === "running") : runs;
+  const isNamed = groups[group as keyof typeof groups] ?? (() => true);
+  const named = runs.filter(isNamed);
   return named[Number(number) % Math.max(named.length, 1)];
 }
 

@@ -45,7 +45,8 @@ function ofLineages({ runs, threads }: SchemaNames): string {
   const active = `select active_run_id from ${threads} where id = any($3::text[])`;
   return (
     "(q.lineage_id = any($1::text[]) or q.lineage_id in (" +
-    `select w.lineage_id from ${runs} w where w.id = any($2::text[]) or w.id in (${active})))`
+    `select w.lineage_id from ${runs} w where w.id = any($2::text[]) or w.id in (${active}) ` +
+    "or (w.thread_id = any($3::text[]) and w.queue_position is not null)))"
   );
 }
 

@@ -211,11 +211,11 @@ class Steps {
   }
 
   #questions(): void {
-    const { questionsOf, questionsOfRuns, questionsOfActive } = this.#wants;
-    const wanted = [...questionsOf, ...questionsOfRuns, ...questionsOfActive];
+    const { questionsOf, questionsOfRuns, questionsOfThreads } = this.#wants;
+    const wanted = [...questionsOf, ...questionsOfRuns, ...questionsOfThreads];
     this.#add(
       wanted,
-      () => bound(this.#texts.questions, questionsOf, questionsOfRuns, questionsOfActive),
+      () => bound(this.#texts.questions, questionsOf, questionsOfRuns, questionsOfThreads),
       (row) => {
         const question = row as unknown as QuestionRecord;
         this.#records.questionsById.set(questionId(question), question);
@@ -223,7 +223,7 @@ class Steps {
     );
     this.#add(
       wanted,
-      () => bound(this.#texts.runsOfQuestions, questionsOf, questionsOfRuns, questionsOfActive),
+      () => bound(this.#texts.runsOfQuestions, questionsOf, questionsOfRuns, questionsOfThreads),
       (row) => this.#takeRun(row),
     );
   }

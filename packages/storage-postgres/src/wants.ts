@@ -23,7 +23,7 @@ export interface Wants {
   readonly memos: readonly MemoRef[];
   readonly questionsOf: readonly string[];
   readonly questionsOfRuns: readonly string[];
-  readonly questionsOfActive: readonly string[];
+  readonly questionsOfThreads: readonly string[];
   readonly steeredOf: readonly string[];
   readonly claims: readonly ClaimWant[];
 }
@@ -61,7 +61,7 @@ export function wantsOf(intents: readonly Intent[]): Wants {
     memos: [...memos.values()],
     questionsOf: distinct(needs.flatMap((need) => need.questionsOf)),
     questionsOfRuns: distinct(needs.flatMap((need) => need.questionsOfRuns)),
-    questionsOfActive: distinct(needs.flatMap((need) => need.questionsOfActive)),
+    questionsOfThreads: distinct(needs.flatMap((need) => need.questionsOfThreads)),
     steeredOf: distinct(needs.flatMap((need) => need.steeredOf)).filter((id) => !waitingOf.includes(id)),
     claims: claimsOf(intents),
   };

@@ -70,8 +70,8 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
       return memo;
     },
     questions(lineageId) {
-      const active = may.questionsOfActive.flatMap((id) => records.thread(id)?.activeRunId ?? []);
-      const isOfRun = [...may.questionsOfRuns, ...active].some((id) => records.run(id)?.lineageId === lineageId);
+      const runs = [...may.questionsOfRuns, ...may.questionsOfThreads.flatMap((id) => heldOrWaiting(records, id))];
+      const isOfRun = runs.some((id) => records.run(id)?.lineageId === lineageId);
       must(isOfRun || may.questionsOf.has(lineageId), `the questions of ${lineageId}`);
       const questions = records.questions(lineageId);
       // They come with the runs that asked them and those that got their answers.
@@ -104,6 +104,13 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
   };
 }
 
+/** Runs of a thread that are active or wait in line. */
+function heldOrWaiting(records: RecordReader, threadId: string): readonly string[] {
+  const active = records.thread(threadId)?.activeRunId ?? [];
+  const waiting = [...records.queue(threadId, Number.MAX_SAFE_INTEGER), ...records.steeredRuns(threadId)];
+  return waiting.map(({ id }) => id).concat(active);
+}
+
 function allowed(intents: readonly Intent[]) {
   const needs = intents.map(needsOf);
   return {
@@ -118,7 +125,7 @@ function allowed(intents: readonly Intent[]) {
     memos: new Set(needs.flatMap((need) => need.memos.map(memoId))),
     questionsOf: new Set(needs.flatMap((need) => need.questionsOf)),
     questionsOfRuns: needs.flatMap((need) => need.questionsOfRuns),
-    questionsOfActive: needs.flatMap((need) => need.questionsOfActive),
+    questionsOfThreads: needs.flatMap((need) => need.questionsOfThreads),
     steeredOf: new Set(needs.flatMap((need) => need.steeredOf)),
     claimable: new Set(needs.flatMap((need) => (need.claimable ? [need.claimable.agents.join()] : []))),
     checkpoints: new Set(needs.flatMap((need) => need.checkpoints)),

@@ -30,12 +30,12 @@ test.each<[string, Intent, Partial<Needs>]>([
   [
     "an acceptance that may supersede others",
     acceptRun({ threadId: "thr", whenBusy: "rollback" }),
-    { threads: ["thr"], activeRunsOf: ["thr"], waitingOf: ["thr"], questionsOfActive: ["thr"] },
+    { threads: ["thr"], activeRunsOf: ["thr"], waitingOf: ["thr"], questionsOfThreads: ["thr"] },
   ],
   [
     "one that leaves the strategy to its thread",
     acceptRun({ threadId: "thr", threadDecides: true }),
-    { threads: ["thr"], activeRunsOf: ["thr"], waitingOf: ["thr"], questionsOfActive: ["thr"] },
+    { threads: ["thr"], activeRunsOf: ["thr"], waitingOf: ["thr"], questionsOfThreads: ["thr"] },
   ],
   ["a settle", settleRun(first), { runs: ["run"], threads: ["thr"], queuesOf: ["thr"], steeredOf: ["thr"] }],
   [
@@ -81,7 +81,7 @@ test.each<[string, Intent, Partial<Needs>]>([
       queuesOf: ["thr"],
       waitingOf: ["thr"],
       questionsOfRuns: ["run"],
-      questionsOfActive: ["thr"],
+      questionsOfThreads: ["thr"],
     },
   ],
   ["a copy", { kind: "copy_thread", from: "a", id: "b" }, { threads: ["a", "b"], checkpointsOf: ["a", "b"] }],

@@ -39,8 +39,8 @@ export interface Needs {
   readonly questionsOf: readonly string[];
   /** Runs of whose lineages every question is read. */
   readonly questionsOfRuns: readonly string[];
-  /** Threads of whose active runs' lineages every question is read. */
-  readonly questionsOfActive: readonly string[];
+  /** Threads of whose active, queued and handed-over runs' lineages every question is read. */
+  readonly questionsOfThreads: readonly string[];
   /** Threads of which every run is read that waits to be taken by the live run. */
   readonly steeredOf: readonly string[];
   readonly checkpoints: readonly string[];
@@ -64,7 +64,7 @@ const nothing: Needs = {
   memos: [],
   questionsOf: [],
   questionsOfRuns: [],
-  questionsOfActive: [],
+  questionsOfThreads: [],
   steeredOf: [],
   checkpoints: [],
   checkpointsOf: [],
@@ -129,7 +129,7 @@ function acceptNeeds(intent: Extract<Intent, { kind: "accept_run" }>): Needs {
   const threads = threadId === null ? [] : [threadId];
   const scope = threadId === null ? "s" : `t:${threadId}`;
   const keys = intent.idempotency === undefined ? [] : [{ scope, agent, key: intent.idempotency.key }];
-  const superseded = maySupersede(intent) ? { waitingOf: threads, questionsOfActive: threads } : {};
+  const superseded = maySupersede(intent) ? { waitingOf: threads, questionsOfThreads: threads } : {};
   const checkpoints = idsOf(intent.from);
   const needs = {
     ...nothing,
@@ -172,7 +172,7 @@ function endNeeds(runId: string, threadId: string | null): Needs {
 function tendNeeds(runId: string, threadId: string | null): Needs {
   const needs = endNeeds(runId, threadId);
   const { threads } = needs;
-  return { ...needs, activeRunsOf: threads, waitingOf: threads, steeredOf: [], questionsOfActive: threads };
+  return { ...needs, activeRunsOf: threads, waitingOf: threads, steeredOf: [], questionsOfThreads: threads };
 }
 
 /** Before its first interrupt a lineage has no questions. */

@@ -90,6 +90,26 @@ export const busyCases = inGroup("thread: busy strategies", {
     }
   },
 
+  async "interrupt: the questions of a resumed run that waits are withdrawn with it"({ driver, storage }) {
+    const asking = await driver.start({ threadId: freshId("thr") });
+    const threadId = asking.threadId as string;
+    const questions = ["p", "q"].map((key) => ({ key, payload: "null", schema: null, expiresIn: null }));
+    const nextRunId = freshId("run");
+    await driver.settle(asking, { outcome: { status: "interrupted", questions, nextRunId } });
+    const other = await driver.start({ threadId });
+    const { lineageId } = asking;
+    const answers = [{ key: "p", schema: null, answer: '"yes"' }];
+    await driver.apply<"answer_questions">({ kind: "answer_questions", lineageId, threadId, answers, nextRunId });
+    await driver.accept({ threadId, whenBusy: "interrupt" });
+    assertFields(await driver.run({ id: nextRunId }), { status: "canceled" });
+    const left = await storage.lineages.questions(lineageId);
+    assert.deepEqual(
+      left.map(({ status }) => status),
+      ["answered", "withdrawn"],
+    );
+    await driver.settle(other);
+  },
+
   async "a refused start changes nothing, whatever its strategy"({ driver }) {
     const { threadId } = await busyThread(driver);
     await driver.accept({ threadId, whenBusy: "enqueue" });

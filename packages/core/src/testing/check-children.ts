@@ -14,7 +14,9 @@ export async function checkChildren(storage: Storage, runs: ReadonlyMap<string, 
     if (parent === undefined) continue;
     for (const child of children) checkChild(parent, child);
     const isRolledBack = [...runs.values()].some((run) => run.lineageId === parentId && run.rolledBack);
-    if (!isRolledBack) await checkRemembered(storage, parentId, children);
+    // And what a later run of the lineage remembered, with that one.
+    const mayBeDeleted = parent.status === "interrupted";
+    if (!isRolledBack && !mayBeDeleted) await checkRemembered(storage, parentId, children);
   }
 }
 

@@ -14,8 +14,10 @@ A process runs one attempt, then ends. Whatever prints goes to standard error, w
 import json
 import os
 import queue
+import random
 import sys
 import threading
+import time
 import traceback
 
 __all__ = ["Context", "EngineError", "REMOVE", "serve"]
@@ -58,6 +60,8 @@ class Context:
         self.lineage_id = start["lineageId"]
         #: 1 in the first attempt.
         self.attempt = start["attempt"]
+        #: The lineage goes on after a question that was answered.
+        self.resumed = start["resumed"]
         #: From the executor's options.
         self.secrets = start.get("secrets") or {}
         #: Files that are left in this folder are kept with the run. None where the executor collects none.
@@ -98,6 +102,60 @@ class Context:
         answer = self._channel.ask({"type": "checkpoint", "patch": _patch(self.values, values)})
         self.values = answer.result()
         return self.values
+
+    def step(self, key, work, tries=1, delay=1.0):
+        """Do something once per lineage, whatever is retried: its result is remembered under the key.
+
+        `work` takes nothing. It may fail `tries` times before the step does, `delay` seconds apart, doubling up to 60.
+        """
+        known = self._channel.ask({"type": "begin_step", "key": key}).result()
+        if known["done"]:
+            return known.get("value")
+        try:
+            result = self._try_often(work, tries, delay)
+        except BaseException:
+            self._channel.send({"type": "fail_step", "key": key})
+            raise
+        frame = {"type": "end_step", "key": key}
+        if result is not None:
+            frame["value"] = result
+        return self._channel.ask(frame).result().get("value")
+
+    def _try_often(self, work, tries, delay):
+        for number in range(1, tries + 1):
+            self.check()
+            try:
+                return work()
+            except EngineError:
+                raise
+            except Exception:
+                if number == tries:
+                    raise
+                time.sleep(min(delay * 2 ** (number - 1), 60) * random.random())
+
+    def interrupt(self, key, payload=None, schema=None, expires_in=None):
+        """Ask a human. Without an answer it raises: the attempt ends, and a later one gets it from the same call.
+
+        `schema` is JSON Schema, `expires_in` in seconds.
+        """
+        frame = {"type": "ask", "key": key, "payload": payload}
+        if schema is not None:
+            frame["schema"] = schema
+        if expires_in is not None:
+            frame["expiresIn"] = expires_in * 1000
+        return self._channel.ask(frame).result()
+
+    def sleep(self, seconds, key=None):
+        """A long one ends the attempt; a later one passes the same call at once."""
+        frame = {"type": "sleep", "after": seconds * 1000}
+        if key is not None:
+            frame["key"] = key
+        self._channel.ask(frame).result()
+
+    def start(self, key, agent, input=None, **options):
+        """Start a run of another agent, once per lineage and key. Returns a function that waits for its output."""
+        self._channel.ask({"type": "start_child", "key": key, "agent": agent, "input": input, "options": options}).result()
+        return lambda: self._channel.ask({"type": "child_result", "key": key}).result()
 
 
 def serve(agents):

@@ -1,11 +1,13 @@
 /** One attempt, seen from the agent's side. */
 
 import type { Channel, EngineFrame } from "./channel.js";
-import type { AgentContext, AgentFunction } from "./context.js";
+import type { AgentContext, AgentFunction, Child, StepContext, StepOptions } from "./context.js";
 import { EngineError } from "./context.js";
+import { tryOften } from "./run-step.js";
 import { deepFreeze, patchOf } from "./values.js";
 
 type Keys = Readonly<Record<string, unknown>>;
+type Remembered = { readonly done: boolean; readonly value?: unknown };
 type Answer = { resolve(value: unknown): void; reject(error: EngineError): void };
 
 export class RunningAttempt {
@@ -52,6 +54,7 @@ export class RunningAttempt {
       threadId: start.threadId ?? undefined,
       lineageId: start.lineageId,
       attempt: start.attempt,
+      resumed: start.resumed,
       secrets: start.secrets,
       artifacts: start.artifacts ?? undefined,
       signal: this.#abort.signal,
@@ -65,7 +68,29 @@ export class RunningAttempt {
         this.#values = deepFreeze(await this.#ask({ type: "checkpoint", patch })) as Keys;
         return this.#values;
       },
+      step: async <Result>(key: string, work: (step: StepContext) => Promise<Result> | Result, options?: StepOptions) =>
+        (await this.#step(key, work, options)) as Result,
+      interrupt: (key, payload, options) => this.#ask({ type: "ask", key, payload, ...options }),
+      sleep: async (after, options) => void (await this.#ask({ type: "sleep", after, ...options })),
+      sleepUntil: async (date, options) => void (await this.#ask({ type: "sleep", at: Number(date), ...options })),
+      start: async (key, { name: agent }, input, options) => {
+        const { runId } = (await this.#ask({ type: "start_child", key, agent, input, options })) as Child;
+        return { runId, result: () => this.#ask({ type: "child_result", key }) };
+      },
     };
+  }
+
+  async #step(key: string, work: (step: StepContext) => unknown, options: StepOptions = {}): Promise<unknown> {
+    const known = (await this.#ask({ type: "begin_step", key })) as Remembered;
+    if (known.done) return known.value;
+    let result: unknown;
+    try {
+      result = await tryOften(key, work, options, this.#abort.signal);
+    } catch (error) {
+      this.#channel.send({ type: "fail_step", key });
+      throw error;
+    }
+    return ((await this.#ask({ type: "end_step", key, value: result })) as Remembered).value;
   }
 
   #ask(frame: object): Promise<unknown> {

@@ -15,6 +15,8 @@ export interface AgentContext {
   readonly lineageId: string;
   /** 1 in the first attempt. */
   readonly attempt: number;
+  /** The lineage goes on after a question that was answered. */
+  readonly resumed: boolean;
   /** From the executor's options. */
   readonly secrets: Readonly<Record<string, string>>;
   /** Files that are left in this folder are kept with the run. `undefined` where the executor collects none. */
@@ -29,6 +31,45 @@ export interface AgentContext {
   log(level: Level, message: string, data?: unknown): void;
   /** Write a checkpoint now. Resolves with the new values. */
   checkpoint(values: Keys): Promise<Keys>;
+  /** Do something once per lineage, whatever is retried: its result is remembered under the key. */
+  step<Result>(
+    key: string,
+    work: (step: StepContext) => Promise<Result> | Result,
+    options?: StepOptions,
+  ): Promise<Result>;
+  /** Ask a human. Without an answer it does not return: the attempt ends, and a later one gets it from the same call. */
+  interrupt(key: string, payload: unknown, options?: InterruptOptions): Promise<unknown>;
+  /** ms. A long one ends the attempt; a later one passes the same call at once. */
+  sleep(duration: number, options?: { readonly key?: string }): Promise<void>;
+  sleepUntil(date: Date | number, options?: { readonly key?: string }): Promise<void>;
+  /** Start a run of another agent, once per lineage and key. */
+  start(key: string, agent: { readonly name: string }, input: unknown, options?: Keys): Promise<Child>;
+}
+
+export interface StepContext {
+  /** Aborts with the attempt's, and when the try takes longer than its timeout. */
+  readonly signal: AbortSignal;
+  /** 1 for the first try in this attempt. */
+  readonly tries: number;
+}
+
+export interface StepOptions {
+  /** Tries that may fail before the step does, default 1; ms between them, default 1,000, doubling up to 60,000. */
+  readonly retry?: { readonly maxFailures: number; readonly delay?: number };
+  /** ms for each try. Default: none. */
+  readonly timeout?: number;
+}
+
+export interface InterruptOptions {
+  /** JSON Schema of an answer. Default: any JSON. */
+  readonly schema?: unknown;
+  /** ms; then no answer is taken. Default: never. */
+  readonly expiresIn?: number;
+}
+
+export interface Child {
+  readonly runId: string;
+  result(): Promise<unknown>;
 }
 
 export interface AgentResult {

@@ -6,8 +6,19 @@
  * unless too many wait.
  */
 
-import type { Attempt, AttemptResult, AttemptSession, JsonObject } from "@heddle/core";
-import { HeddleError } from "@heddle/core";
+import type {
+  AskOptions,
+  Attempt,
+  AttemptResult,
+  AttemptSession,
+  ChildOptions,
+  ChildRef,
+  Json,
+  JsonObject,
+  Remembered,
+  Wake,
+} from "@heddle/core";
+import { AttemptEnded, HeddleError } from "@heddle/core";
 import type { AgentProgram } from "./agent-program.js";
 import type { ProgramLimits } from "./limits.js";
 import { exitDelay } from "./limits.js";
@@ -38,6 +49,7 @@ export async function converse(
   return new Conversation(program, attempt, session, options).run();
 }
 
+type FrameOf<Type extends AgentFrame["type"]> = Extract<AgentFrame, { type: Type }>;
 type LastWord = { readonly result: AttemptResult } | { readonly error: unknown };
 
 class Conversation {
@@ -50,7 +62,7 @@ class Conversation {
   readonly #lines: LineReader;
   readonly #waiting = new Set<Promise<void>>();
   /** What the agent was told, by code: it may end with the very error. */
-  readonly #told = new Map<string, HeddleError>();
+  readonly #told = new Map<string, unknown>();
   /** As the agent knows them. */
   #values: JsonObject;
   #lastWord: LastWord | undefined;
@@ -115,6 +127,7 @@ class Conversation {
 
   #takeFrame(frame: AgentFrame): void {
     if (this.#lastWord !== undefined) throw new ProtocolViolation(`a frame "${frame.type}" after its last word`);
+    const session = this.#session;
     switch (frame.type) {
       case "hello":
         return requireVersion(frame.protocol);
@@ -125,9 +138,23 @@ class Conversation {
       case "log":
         return this.#event({ event: "log", payload: logPayload(frame) });
       case "delta":
-        return this.#session.delta(frame.delta, frame.payload, messageOf(frame));
+        return session.delta(frame.delta, frame.payload, messageOf(frame));
       case "checkpoint":
         return this.#answer(frame.id, () => this.#checkpoint(frame));
+      case "begin_step":
+        return this.#answer(frame.id, async () => rememberedFields(await session.beginStep(frame.key)));
+      case "end_step":
+        return this.#answer(frame.id, async () => rememberedFields(await session.endStep(frame.key, frame.value)));
+      case "fail_step":
+        return session.failStep(frame.key);
+      case "ask":
+        return this.#answer(frame.id, () => session.ask(frame.key, frame.payload ?? null, askOptions(frame)));
+      case "sleep":
+        return this.#answer(frame.id, () => session.sleep(wakeOf(frame), frame.key));
+      case "start_child":
+        return this.#answer(frame.id, () => this.#startChild(frame));
+      case "child_result":
+        return this.#answer(frame.id, () => session.childResult(frame.key));
       case "result":
         return this.#end({ result: this.#resultOf(frame) });
       case "error":
@@ -135,17 +162,17 @@ class Conversation {
     }
   }
 
-  #event({
-    id,
-    event,
-    payload,
-    key,
-  }: Pick<Extract<AgentFrame, { type: "event" }>, "id" | "event" | "payload" | "key">): void {
+  #event({ id, event, payload, key }: Pick<FrameOf<"event">, "id" | "event" | "payload" | "key">): void {
     const options = key === undefined ? undefined : { key };
     this.#answer(id, () => this.#session.emit(event, payload ?? null, options));
   }
 
-  async #checkpoint(frame: Extract<AgentFrame, { type: "checkpoint" }>): Promise<JsonObject> {
+  #startChild({ key, agent, input, options }: FrameOf<"start_child">): Promise<ChildRef> {
+    // Whatever they are: the session refuses what it does not know.
+    return this.#session.startChild(key, agent, input ?? null, options as ChildOptions | undefined);
+  }
+
+  async #checkpoint(frame: FrameOf<"checkpoint">): Promise<JsonObject> {
     const update = applyChange(this.#values, frame) ?? {};
     this.#values = await this.#session.checkpoint(update);
     return this.#values;
@@ -164,21 +191,22 @@ class Conversation {
   }
 
   #refuse(id: number | undefined, error: unknown): void {
-    if (error instanceof ProtocolViolation || (id === undefined && !HeddleError.is(error, "LEASE_LOST"))) {
+    if (error instanceof ProtocolViolation || (id === undefined && !isOver(error))) {
       this.#failure ??= { error };
       void this.#program.kill();
     }
     if (id === undefined) return;
-    if (HeddleError.is(error)) this.#told.set(error.code, error);
-    this.#send({ type: "reply", id, error: errorFields(error) });
+    const fields = errorFields(error);
+    this.#told.set(fields.code, error);
+    this.#send({ type: "reply", id, error: fields });
   }
 
-  #resultOf(frame: Extract<AgentFrame, { type: "result" }>): AttemptResult {
+  #resultOf(frame: FrameOf<"result">): AttemptResult {
     return { output: frame.output, values: applyChange(this.#values, frame) };
   }
 
   /** An agent that fails with what it was told fails with the very error. Other codes are its own, and count as text. */
-  #errorOf(frame: Extract<AgentFrame, { type: "error" }>): unknown {
+  #errorOf(frame: FrameOf<"error">): unknown {
     return (frame.code === undefined ? undefined : this.#told.get(frame.code)) ?? new AgentError(frame);
   }
 
@@ -223,6 +251,7 @@ function startFrame(attempt: Attempt, secrets: Secrets): EngineFrame {
     threadId: attempt.threadId,
     lineageId: attempt.lineageId,
     attempt: attempt.attempt,
+    resumed: attempt.resumed,
     input: attempt.inputJson,
     config: attempt.config ?? null,
     metadata: attempt.metadata,
@@ -241,11 +270,35 @@ function messageOf({ messageId }: { readonly messageId?: string | undefined }): 
   return messageId === undefined ? undefined : { messageId };
 }
 
-function logPayload({ level, message, data }: Extract<AgentFrame, { type: "log" }>): object {
+function logPayload({ level, message, data }: FrameOf<"log">): object {
   return data === undefined ? { level, message } : { level, message, data };
+}
+
+/** The attempt ended before: for one that does not listen, nothing to tell. */
+function isOver(error: unknown): boolean {
+  return HeddleError.is(error, "LEASE_LOST") || error instanceof AttemptEnded;
+}
+
+/** `done`: not to be done again. */
+function rememberedFields(remembered: Remembered | undefined): { readonly done: boolean; readonly value?: Json } {
+  return remembered === undefined ? { done: false } : { done: true, ...remembered };
+}
+
+function askOptions({ schema, expiresIn }: FrameOf<"ask">): AskOptions {
+  return {
+    ...(schema === undefined ? {} : { schema: schema as Json }),
+    ...(expiresIn === undefined ? {} : { expiresIn }),
+  };
+}
+
+function wakeOf({ after, at }: FrameOf<"sleep">): Wake {
+  if (at !== undefined) return { at };
+  if (after !== undefined) return { after };
+  throw new ProtocolViolation('a frame that does not fit: "sleep" without "after" or "at"');
 }
 
 function errorFields(error: unknown): ErrorFields {
   if (HeddleError.is(error)) return { code: error.code, message: error.message, details: error.details };
+  if (error instanceof AttemptEnded) return { code: "ATTEMPT_ENDED", message: error.message };
   return { code: "AGENT_ERROR", message: error instanceof Error ? error.message : String(error) };
 }

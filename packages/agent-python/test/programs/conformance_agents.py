@@ -85,6 +85,54 @@ def mutate(ctx):
     return {"output": "allowed"}
 
 
+def steps(ctx):
+    def again():
+        again.tries += 1
+        if again.tries < 3:
+            raise AgentMistake("again")
+        return again.tries
+
+    def for_good():
+        raise AgentMistake("for good")
+
+    again.tries = 0
+    known = ctx.step("known", lambda: "done again")
+    made = ctx.step("made", lambda: {"n": 1, "list": ["\u00e4\U0001f600"]})
+    nothing = ctx.step("nothing", lambda: None)
+    tried = ctx.step("tried", again, tries=3, delay=0)
+    try:
+        failed = ctx.step("failed", for_good)
+    except AgentMistake as error:
+        failed = "AgentMistake: %s" % error
+    return {
+        "output": {
+            "known": known,
+            "made": made,
+            "nothing": "nothing" if nothing is None else nothing,
+            "tried": tried,
+            "failed": failed,
+            "resumed": ctx.resumed,
+        }
+    }
+
+
+def ask(ctx):
+    size = ctx.interrupt("size", {"text": "Which size?"})
+    for key, payload in (("colour", "Which?"), ("shape", None)):
+        try:
+            ctx.interrupt(key, payload)
+        except heddle_agent.EngineError:
+            pass
+    ctx.emit("went_on")
+    return {"output": size}
+
+
+def nap(ctx):
+    ctx.sleep(0.02)
+    ctx.emit("awake")
+    return {"output": "slept"}
+
+
 heddle_agent.serve(
     {
         "echo": echo,
@@ -98,5 +146,8 @@ heddle_agent.serve(
         "refused": refused,
         "wait": wait,
         "mutate": mutate,
+        "steps": steps,
+        "ask": ask,
+        "nap": nap,
     }
 )

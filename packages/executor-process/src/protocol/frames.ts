@@ -12,6 +12,9 @@ export const protocolVersion = 1;
 /** The agent's own number for a question; the engine's answer carries it. */
 const id = z.number().int().nonnegative();
 
+/** Checked by the session. */
+const key = z.string();
+
 /** Passed on as it is: `__proto__` is a key like any other, which a record schema would lose. */
 const keys = z.custom<Readonly<Record<string, unknown>>>(
   (value) => typeof value === "object" && value !== null && !Array.isArray(value),
@@ -53,6 +56,33 @@ const agentFrame = z.discriminatedUnion("type", [
     data: z.unknown().optional(),
   }),
   z.object({ type: z.literal("checkpoint"), id, ...change }),
+  z.object({ type: z.literal("begin_step"), id, key }),
+  z.object({ type: z.literal("end_step"), id, key, value: z.unknown().optional() }),
+  z.object({ type: z.literal("fail_step"), key }),
+  z.object({
+    type: z.literal("ask"),
+    id,
+    key,
+    payload: z.unknown().optional(),
+    schema: z.unknown().optional(),
+    expiresIn: z.number().positive().optional(),
+  }),
+  z.object({
+    type: z.literal("sleep"),
+    id,
+    after: z.number().optional(),
+    at: z.number().optional(),
+    key: key.optional(),
+  }),
+  z.object({
+    type: z.literal("start_child"),
+    id,
+    key,
+    agent: z.string(),
+    input: z.unknown().optional(),
+    options: keys.optional(),
+  }),
+  z.object({ type: z.literal("child_result"), id, key }),
   z.object({ type: z.literal("heartbeat") }),
   z.object({ type: z.literal("result"), output: z.unknown().optional(), ...change }),
   z.object({
@@ -83,6 +113,8 @@ export interface StartFrame {
   readonly threadId: string | null;
   readonly lineageId: string;
   readonly attempt: number;
+  /** The lineage goes on after a question that was answered. */
+  readonly resumed: boolean;
   readonly input: Json;
   readonly config: unknown;
   readonly metadata: JsonObject;

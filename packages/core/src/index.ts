@@ -18,6 +18,7 @@ export type {
   ValuesUpdate,
 } from "./engine/agent.js";
 export { defineAgent } from "./engine/agent.js";
+export type { Artifact } from "./engine/artifacts.js";
 export type { EditedValues } from "./engine/edit-values.js";
 export type { Engine, EngineOptions } from "./engine/engine.js";
 export type { ExplainedState, Explanation, OpenQuestion } from "./engine/explain.js";

@@ -1,6 +1,7 @@
 /** The options as the engine's API takes them. Pure: what a container may do is decided here and nowhere else. */
 
 import type { ContainerCreateOptions } from "dockerode";
+import { artifactsMount } from "./artifacts-volume.js";
 import type { ContainerLimits, DockerExecutorOptions, Mount } from "./options.js";
 import { defaultTmpfs, defaultUser } from "./options.js";
 
@@ -28,12 +29,12 @@ export function containerConfig(
     AttachStderr: true,
     Tty: false,
     NetworkDisabled: network === "none",
-    HostConfig: { ...isolation(options, network), ...resources(limits) },
+    HostConfig: { ...isolation(options, network), ...resources(limits), Mounts: mounts(options, limits, labels) },
   };
 }
 
 function isolation(options: DockerExecutorOptions, network: string): ContainerCreateOptions["HostConfig"] {
-  const { writableRoot = false, capabilities = [], newPrivileges = false, tmpfs = defaultTmpfs, mounts = [] } = options;
+  const { writableRoot = false, capabilities = [], newPrivileges = false, tmpfs = defaultTmpfs } = options;
   return {
     NetworkMode: network,
     ReadonlyRootfs: !writableRoot,
@@ -41,13 +42,17 @@ function isolation(options: DockerExecutorOptions, network: string): ContainerCr
     CapDrop: ["ALL"],
     CapAdd: [...capabilities],
     SecurityOpt: newPrivileges ? [] : ["no-new-privileges"],
-    Mounts: mounts.map(bind),
     Privileged: false,
     // A first process that hands signals on and buries the dead; a program need not know that it is alone.
     Init: true,
     // What the program says goes to the attempt and nowhere else: an endless output must not fill the engine's disk.
     LogConfig: { Type: "none", Config: {} },
   };
+}
+
+/** A plain command is over before its files could be read. */
+function mounts({ mounts: own = [], protocol }: DockerExecutorOptions, limits: ContainerLimits, labels: Labels) {
+  return [...own.map(bind), ...(protocol === "json" ? [] : [artifactsMount(limits.artifacts, labels)])];
 }
 
 function resources({ memory, cpus, pids }: ContainerLimits): ContainerCreateOptions["HostConfig"] {

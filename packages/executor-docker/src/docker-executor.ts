@@ -2,8 +2,10 @@
 
 import type { Attempt, AttemptResult, AttemptSession, Executor, ExecutorHost } from "@heddle/core";
 import { HeddleError } from "@heddle/core";
+import type { ArtifactFile } from "@heddle/executor-process/protocol";
 import { converse, LiveAttempts, readSecrets, resolveLimits, runPlainCommand } from "@heddle/executor-process/protocol";
 import type Docker from "dockerode";
+import { artifactFiles, artifactsPath } from "./artifacts-volume.js";
 import { connect } from "./connection.js";
 import { containerConfig } from "./container-config.js";
 import type { ContainerProgram } from "./container-program.js";
@@ -76,9 +78,12 @@ class DockerExecutor implements Executor {
     attempt.signal.throwIfAborted();
     const secrets = await readSecrets(this.#options.secrets);
     const program = (await this.#takeWarm(attempt)) ?? (await this.#start(attempt, tell(session, this.#options)));
-    const talk = this.#options.protocol === "json" ? runPlainCommand : converse;
+    const limits = this.#limits;
+    const files = (): AsyncIterable<ArtifactFile> => artifactFiles(program.container, limits.artifacts);
     try {
-      return await talk(program, attempt, session, { limits: this.#limits, secrets });
+      if (this.#options.protocol === "json")
+        return await runPlainCommand(program, attempt, session, { limits, secrets });
+      return await converse(program, attempt, session, { limits, secrets, artifacts: { path: artifactsPath, files } });
     } catch (error) {
       throw isCommandMissing(error) ? commandMissing(this.#options, error) : error;
     }

@@ -20,6 +20,8 @@ import type {
 } from "@heddle/core";
 import { AttemptEnded, HeddleError } from "@heddle/core";
 import type { AgentProgram } from "./agent-program.js";
+import type { ArtifactSource } from "./artifacts.js";
+import { announceArtifacts, checkName } from "./artifacts.js";
 import type { ProgramLimits } from "./limits.js";
 import { exitDelay } from "./limits.js";
 import { LogTail } from "./log-tail.js";
@@ -34,6 +36,8 @@ import { supervise } from "./supervise.js";
 export interface ConversationOptions {
   readonly limits: ProgramLimits;
   readonly secrets: Secrets;
+  /** The folder as the program sees it, and how its files are read at the end. */
+  readonly artifacts?: { readonly path: string; readonly files: ArtifactSource } | undefined;
 }
 
 /** Questions that wait for the engine's answer before the next frame is read. */
@@ -83,7 +87,7 @@ class Conversation {
   }
 
   async run(): Promise<AttemptResult> {
-    this.#send(startFrame(this.#attempt, this.#options.secrets));
+    this.#send(startFrame(this.#attempt, this.#options));
     try {
       return await this.#untilTheEnd();
     } catch (error) {
@@ -164,7 +168,10 @@ class Conversation {
 
   #event({ id, event, payload, key }: Pick<FrameOf<"event">, "id" | "event" | "payload" | "key">): void {
     const options = key === undefined ? undefined : { key };
-    this.#answer(id, () => this.#session.emit(event, payload ?? null, options));
+    this.#answer(id, async () => {
+      if (event === "artifact") checkName(String((payload as { readonly name?: unknown } | null | undefined)?.name));
+      return this.#session.emit(event, payload ?? null, options);
+    });
   }
 
   #startChild({ key, agent, input, options }: FrameOf<"start_child">): Promise<ChildRef> {
@@ -210,10 +217,23 @@ class Conversation {
     return (frame.code === undefined ? undefined : this.#told.get(frame.code)) ?? new AgentError(frame);
   }
 
+  /** It stays until its files are read; then it is told to go. */
   #end(lastWord: LastWord): void {
     this.#lastWord = lastWord;
-    this.#program.input.end();
-    this.#exitTimer = setTimeout(() => void this.#program.kill(), exitDelay);
+    const collected = "result" in lastWord ? this.#collect() : Promise.resolve();
+    void collected
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => {
+        this.#program.input.end();
+        this.#exitTimer = setTimeout(() => void this.#program.kill(), exitDelay);
+      });
+  }
+
+  async #collect(): Promise<void> {
+    const { artifacts, limits } = this.#options;
+    if (artifacts !== undefined) await announceArtifacts(this.#session, artifacts.files(), limits.artifacts);
   }
 
   #send(frame: EngineFrame): void {
@@ -242,7 +262,7 @@ export function logTail(session: AttemptSession, redactor: Redactor): LogTail {
   );
 }
 
-function startFrame(attempt: Attempt, secrets: Secrets): EngineFrame {
+function startFrame(attempt: Attempt, { secrets, artifacts }: ConversationOptions): EngineFrame {
   return {
     type: "start",
     protocol: protocolVersion,
@@ -257,7 +277,7 @@ function startFrame(attempt: Attempt, secrets: Secrets): EngineFrame {
     metadata: attempt.metadata,
     values: attempt.values,
     secrets,
-    artifacts: null,
+    artifacts: artifacts?.path ?? null,
   };
 }
 

@@ -5,6 +5,8 @@ export interface ProgramLimits {
   readonly frame: number;
   /** Bytes that an attempt may write to standard output and standard error together. Default 256 MiB. */
   readonly output: number;
+  /** Bytes of all files that an attempt may leave in its artifacts folder. Default 8 MiB; they are kept in the database. */
+  readonly artifacts: number;
   /** ms without a word on standard output, after which the attempt fails as timed out. Default: none. */
   readonly silence: number;
 }
@@ -12,6 +14,7 @@ export interface ProgramLimits {
 export const defaultLimits: ProgramLimits = {
   frame: 16 * 1024 * 1024,
   output: 256 * 1024 * 1024,
+  artifacts: 8 * 1024 * 1024,
   silence: Number.POSITIVE_INFINITY,
 };
 

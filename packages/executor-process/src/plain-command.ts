@@ -2,6 +2,7 @@
 
 import type { Attempt, AttemptResult, AttemptSession } from "@heddle/core";
 import type { AgentProgram } from "./agent-program.js";
+import { announceArtifacts } from "./artifacts.js";
 import type { ConversationOptions } from "./conversation.js";
 import { logTail } from "./conversation.js";
 import { exitError, protocolError } from "./program-errors.js";
@@ -14,7 +15,7 @@ export async function runPlainCommand(
   program: AgentProgram,
   attempt: Attempt,
   session: AttemptSession,
-  { limits, secrets }: ConversationOptions,
+  { limits, secrets, artifacts }: ConversationOptions,
 ): Promise<AttemptResult> {
   const redactor = new Redactor(secrets);
   const log = logTail(session, redactor);
@@ -31,7 +32,9 @@ export async function runPlainCommand(
       cancel: () => program.terminate(),
     });
     if (exit.code !== 0) throw exitError(exit, log.lines);
-    return { output: redactor.json(printed.parse()) };
+    const output = redactor.json(printed.parse());
+    if (artifacts !== undefined) await announceArtifacts(session, artifacts.files(), limits.artifacts);
+    return { output };
   } catch (error) {
     if (attempt.signal.aborted) throw attempt.signal.reason;
     if (error instanceof ProtocolViolation) throw protocolError(redactor.violation(error), log.lines);

@@ -2,6 +2,7 @@
 
 import type { Attempt, AttemptResult, AttemptSession, Executor } from "@heddle/core";
 import { HeddleError } from "@heddle/core";
+import { ArtifactsFolder } from "./artifacts-folder.js";
 import { converse } from "./conversation.js";
 import type { ProgramLimits } from "./limits.js";
 import { defaultLimits, resolveLimits } from "./limits.js";
@@ -56,8 +57,11 @@ export function processExecutor(options: ProcessExecutorOptions): Executor {
   const run = async (attempt: Attempt, session: AttemptSession): Promise<AttemptResult> => {
     attempt.signal.throwIfAborted();
     const secrets = await readSecrets(options.secrets);
-    const program = await spawnProgram({ command, args, cwd, env: environment(options.env) });
-    return talk(program, attempt, session, { limits, secrets });
+    await using folder = await ArtifactsFolder.create(limits.artifacts);
+    const env = { ...environment(options.env), HEDDLE_ARTIFACTS: folder.path };
+    const program = await spawnProgram({ command, args, cwd, env });
+    const artifacts = { path: folder.path, files: () => folder.files() };
+    return await talk(program, attempt, session, { limits, secrets, artifacts });
   };
   return {
     name: "process",

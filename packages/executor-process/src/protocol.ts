@@ -1,6 +1,8 @@
 /** For authors of executors: the protocol, and a conversation in it with a program that runs somewhere. */
 
 export type { AgentProgram, ProgramExit } from "./agent-program.js";
+export type { ArtifactFile, ArtifactSource } from "./artifacts.js";
+export { invalidArtifact, tooMany } from "./artifacts.js";
 export type { ConversationOptions } from "./conversation.js";
 export { converse } from "./conversation.js";
 export type { ProgramLimits } from "./limits.js";

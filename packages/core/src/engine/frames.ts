@@ -16,7 +16,18 @@ export interface AgentEvents {
   compaction_started: Json;
   compaction_completed: Json;
   log: { readonly level: "debug" | "info" | "warn" | "error"; readonly message: string; readonly data?: Json };
-  artifact: { readonly name: string; readonly contentType?: string; readonly size?: number; readonly data?: Json };
+  /** A file, or a part of a large one. `run.artifacts()` puts them together. */
+  artifact: {
+    readonly name: string;
+    readonly contentType?: string;
+    /** Of the whole file, in bytes. */
+    readonly size?: number;
+    /** Base64. Something else is announced, but not read as a file. */
+    readonly data?: Json;
+    /** From 1; of how many. Parts of a file come one after the other. */
+    readonly part?: number;
+    readonly parts?: number;
+  };
 }
 
 /** Transient frames that every client knows. */

@@ -9,6 +9,8 @@ import type { CancelReason, RunError, RunRecord } from "../model/run.js";
 import { isSettled } from "../model/run.js";
 import type { Run } from "../model/run-view.js";
 import { storedError, storedReason, viewRun } from "../model/run-view.js";
+import type { Artifact } from "./artifacts.js";
+import { readArtifacts } from "./artifacts.js";
 import { cancelOnDisconnect } from "./cancel-on-disconnect.js";
 import { checkCancelOptions, checkReaderOptions } from "./check-input.js";
 import type { Core } from "./core.js";
@@ -109,6 +111,11 @@ export class RunHandle<Output = unknown> {
     const run = await this.#record();
     const { tree } = await this.#core.values.load(run.headCheckpointId, run.threadId ?? run.lineageId);
     return tree;
+  }
+
+  /** The files that the run has left so far, by name. @throws HeddleError RUN_NOT_FOUND */
+  async artifacts(): Promise<Artifact[]> {
+    return readArtifacts(this.#core, await this.#record());
   }
 
   /** @throws HeddleError RUN_NOT_FOUND */

@@ -13,7 +13,7 @@ const STOP_LIMIT = 20_000;
  * @returns {Promise<() => Promise<void>>} stops what was started
  */
 export async function startContainerEngine() {
-  if (answers()) return async () => {};
+  if (engineAnswers()) return async () => {};
   mkdirSync(workDir, { recursive: true });
   const log = openSync(join(workDir, "dockerd.log"), "a");
   const daemon = spawn("dockerd", [], {
@@ -23,7 +23,7 @@ export async function startContainerEngine() {
   });
   daemon.on("error", (error) => console.log(`dockerd could not be started: ${error.message}`));
   daemon.unref();
-  const answered = await until(answers, START_LIMIT);
+  const answered = await until(engineAnswers, START_LIMIT);
   console.log(answered ? "dockerd is running." : "dockerd does not answer; see .work/dockerd.log.");
   return async () => {
     daemon.kill("SIGTERM");
@@ -31,7 +31,7 @@ export async function startContainerEngine() {
   };
 }
 
-function answers() {
+export function engineAnswers() {
   return spawnSync("docker", ["version"], { stdio: "ignore", timeout: 10_000 }).status === 0;
 }
 

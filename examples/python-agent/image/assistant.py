@@ -23,7 +23,7 @@ def sections(folder):
                 yield {"file": file.name, "title": title.strip(" `"), "body": body.strip()}
 
 
-def best_section(found, query):
+def best_section(found, weights):
     """BM25, where a word of a title counts as several."""
     texts = [words(section["title"]) * 3 + words(section["body"]) for section in found]
     average = sum(map(len, texts)) / len(texts)
@@ -34,7 +34,10 @@ def best_section(found, query):
 
     def score(text):
         room = 1.2 * (0.25 + 0.75 * len(text) / average)
-        return sum(rarity(word) * text.count(word) * 2.2 / (text.count(word) + room) for word in set(query))
+        return sum(
+            weight * rarity(word) * text.count(word) * 2.2 / (text.count(word) + room)
+            for word, weight in weights.items()
+        )
 
     return max(zip(texts, found), key=lambda pair: score(pair[0]))[1]
 
@@ -44,12 +47,12 @@ def assistant(ctx):
     ctx.emit("user_message", {"content": question})
     found = ctx.step("read", lambda: list(sections("/library")))
     print("read", len(found), "sections")
-    follows_up = len(words(question)) < 3
-    query = words(question) + (ctx.values["topic"] if follows_up else [])
-    section = best_section(found, query)
+    # What was asked before still tells what "it" is.
+    weights = {**{word: 0.1 for word in ctx.values["topic"]}, **{word: 1 for word in words(question)}}
+    section = best_section(found, weights)
     messages = ctx.values["messages"] + [{"role": "user", "text": question}]
     # A crash from here on does not lose the question.
-    ctx.checkpoint({"messages": messages, "topic": query})
+    ctx.checkpoint({"messages": messages, "topic": words(question)})
 
     answer = "%s\n\n%s" % (section["title"], section["body"][:600])
     for token in re.findall(r"\S+\s*", answer):

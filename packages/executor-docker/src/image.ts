@@ -1,5 +1,7 @@
 /** The image of an agent's containers: looked for, pulled or built when it is first needed. */
 
+import { lstat, readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { HeddleError } from "@heddle/core";
 import type Docker from "dockerode";
 import { hasStatus, messageOf, unavailable } from "./connection.js";
@@ -92,9 +94,12 @@ export class ImageSource {
   }
 
   async #build({ context, dockerfile = "Dockerfile", args = {} }: ImageBuild): Promise<string> {
+    const src = await filesIn(context).catch((cause: Error) => {
+      throw imageUnavailable(`of ${context}`, cause.message, [], cause);
+    });
     this.#begin("build");
     const lines = await this.#follow(`of ${context}`, () =>
-      this.#docker.buildImage({ context, src: ["."] }, { dockerfile, buildargs: { ...args }, rm: true, forcerm: true }),
+      this.#docker.buildImage({ context, src }, { dockerfile, buildargs: { ...args }, rm: true, forcerm: true }),
     );
     const id = lines.findLast((line) => line.aux?.ID !== undefined)?.aux?.ID;
     if (id === undefined) throw imageUnavailable(`of ${context}`, "the build named none", textsOf(lines));
@@ -121,6 +126,8 @@ export class ImageSource {
     } catch (error) {
       throw this.#failure(image, error, lines);
     }
+    const failed = lines.find((line) => line.error !== undefined);
+    if (failed !== undefined) throw imageUnavailable(image, failed.error ?? "", textsOf(lines));
     return lines;
   }
 
@@ -135,6 +142,13 @@ export class ImageSource {
     const text = textOf(line);
     if (text !== "") for (const listener of this.#listeners) listener.progress(text);
   }
+}
+
+/** Each by its name, so that the client leaves out what `.dockerignore` says. */
+async function filesIn(context: string): Promise<string[]> {
+  const names = await readdir(context, { recursive: true });
+  const isFile = await Promise.all(names.map(async (name) => !(await lstat(join(context, name))).isDirectory()));
+  return names.filter((_name, index) => isFile[index]);
 }
 
 function textsOf(lines: readonly ProgressLine[]): string[] {

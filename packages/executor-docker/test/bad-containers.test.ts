@@ -68,6 +68,7 @@ const badContainers: Readonly<Record<string, BadContainer>> = {
   "no command at all": { error: "COMMAND_NOT_FOUND" },
   "an image that is not there": { image: "heddle/no-such-image", pull: "never", error: "IMAGE_UNAVAILABLE" },
   "an image that cannot be pulled": { image: "localhost:1/no/such:image", error: "IMAGE_UNAVAILABLE" },
+  "a folder to build that is not there": { build: { context: "/no/such/folder" }, error: "IMAGE_UNAVAILABLE" },
   "an engine that is not there": { engine: { socketPath: "/tmp/no-such.sock" }, error: "EXECUTOR_UNAVAILABLE" },
   "a mount of what is not there": {
     command: node("0"),

@@ -9,7 +9,7 @@ import { invalidArtifact, tooMany } from "@heddle/executor-process/protocol";
 import type { Container, MountSettings } from "dockerode";
 import { extract } from "tar-stream";
 import { ask } from "./connection.js";
-import type { Labels } from "./container-config.js";
+import type { Labels } from "./options.js";
 
 export const artifactsPath = "/artifacts";
 

@@ -2,10 +2,8 @@
 
 import type { ContainerCreateOptions } from "dockerode";
 import { artifactsMount } from "./artifacts-volume.js";
-import type { ContainerLimits, DockerExecutorOptions, Mount } from "./options.js";
+import type { ContainerLimits, DockerExecutorOptions, Labels, Mount } from "./options.js";
 import { defaultTmpfs, defaultUser } from "./options.js";
-
-export type Labels = Readonly<Record<string, string>>;
 
 export function containerConfig(
   options: DockerExecutorOptions,

@@ -45,7 +45,7 @@ export interface DockerExecutorOptions {
   /** `uid:gid` or a name that the image knows. Default `65534:65534`, which is nobody. */
   readonly user?: string;
   /** The host's own labels. Those that begin with `heddle.` are taken. */
-  readonly labels?: Readonly<Record<string, string>>;
+  readonly labels?: Labels;
   /** Containers that wait, started, for the next runs; each is used for one. Default 0. */
   readonly warm?: number;
   /** Default: what `DOCKER_HOST` says, else `/var/run/docker.sock`. */
@@ -53,6 +53,8 @@ export interface DockerExecutorOptions {
   /** ms between looks for containers whose host died. Default 2,000. */
   readonly reapEvery?: number;
 }
+
+export type Labels = Readonly<Record<string, string>>;
 
 export interface ImageBuild {
   /** A folder with a Dockerfile; `.dockerignore` is obeyed. */

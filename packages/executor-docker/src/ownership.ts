@@ -8,8 +8,8 @@ import type { Attempt, ExecutorHost } from "@heddle/core";
 import type Docker from "dockerode";
 import type { Container, ContainerInfo } from "dockerode";
 import { ask } from "./connection.js";
-import type { Labels } from "./container-config.js";
 import { remove } from "./container-program.js";
+import type { Labels } from "./options.js";
 import { isDead, thisProcess } from "./this-process.js";
 
 const label = {

@@ -85,6 +85,7 @@ onEveryStorage("retention", (kind) => {
     const running = await engine.runs.start(worker.agent, "running");
     await advance(5 * minute);
     const young = await engine.runs.start(worker.agent, "young");
+    await quiet();
     worker.turns.at(-1)?.finish();
     await young.result();
     expect(await engine.runs.count()).toBe(233);

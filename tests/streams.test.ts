@@ -139,9 +139,10 @@ onEveryStorage("streams", (kind) => {
 
     test("of a run that is deleted meanwhile ends", async () => {
       const worker = handDriven({ onCompletion: "delete" });
-      const { engine } = await setUp(kind, { agents: [worker.agent] });
+      const { engine, quiet } = await setUp(kind, { agents: [worker.agent] });
       const run = await engine.runs.start(worker.agent, null);
       const live = read(run.events());
+      await quiet();
       (await worker.next()).finish({ output: 1 });
       expect(namesOf(await live.ended)).toEqual(["run_started", "run_succeeded"]);
       await refusal("RUN_NOT_FOUND", () => run.events().next());

@@ -4,7 +4,7 @@
  * Only generated ids may differ; the clocks are manual, so times do not.
  */
 
-import type { Json, JsonObject, RunHandle, ThreadHandle } from "@heddle/core";
+import type { BusyStrategy, Json, JsonObject, RunHandle, ThreadHandle } from "@heddle/core";
 import { defineAgent, HeddleError } from "@heddle/core";
 import type { StorageSnapshot } from "@heddle/core/testing";
 import { checkInvariants } from "@heddle/core/testing";
@@ -30,7 +30,7 @@ type Action =
       readonly do: "start";
       readonly thread: string | null;
       readonly how: How;
-      readonly whenBusy: "reject" | "enqueue";
+      readonly whenBusy: BusyStrategy | null;
       readonly delay: number;
       readonly deadline: number | null;
       readonly key: string | null;
@@ -39,7 +39,7 @@ type Action =
       readonly onCompletion: "keep" | "delete";
     }
   | { readonly do: "release"; readonly run: number; readonly fail: boolean }
-  | { readonly do: "cancel"; readonly run: number; readonly grace: number }
+  | { readonly do: "cancel"; readonly run: number; readonly grace: number; readonly rollback: boolean }
   | { readonly do: "cancel all"; readonly thread: string }
   | { readonly do: "delete run"; readonly run: number }
   | { readonly do: "advance"; readonly ms: number }
@@ -49,6 +49,7 @@ type Action =
       readonly title: string | null;
       readonly metadata: JsonObject;
       readonly archived: boolean;
+      readonly whenBusy: BusyStrategy | null;
     }
   | { readonly do: "copy"; readonly thread: string; readonly to: string }
   | { readonly do: "delete thread"; readonly thread: string }
@@ -58,6 +59,7 @@ type Action =
 // Times that do not meet: of two things that fall due in the same ms, either may come first.
 const threads = ["a", "b", "a%", "😀"];
 const thread = fc.constantFrom(...threads);
+const busyStrategies = ["reject", "enqueue", "interrupt", "rollback", "steer"] as const;
 const small = fc.dictionary(
   fc.constantFrom("x", "y", "list"),
   fc.constantFrom<Json>(0, 1, "text", [1, 2], { deep: true }),
@@ -91,7 +93,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       do: fc.constant("start" as const),
       thread: fc.option(thread, { freq: 4 }),
       how,
-      whenBusy: fc.constantFrom("reject", "enqueue", "enqueue"),
+      whenBusy: fc.constantFrom(null, "reject", "enqueue", "enqueue", "interrupt", "rollback", "steer", "steer"),
       delay: fc.constantFrom(0, 0, 0, 503, 2_011),
       deadline: fc.constantFrom(null, null, null, 1_499),
       key: fc.constantFrom(null, null, null, "k"),
@@ -103,7 +105,12 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant("release" as const), run: fc.nat(50), fail: fc.boolean() }) },
   {
     weight: 3,
-    arbitrary: fc.record({ do: fc.constant("cancel" as const), run: fc.nat(50), grace: fc.constantFrom(0, 701) }),
+    arbitrary: fc.record({
+      do: fc.constant("cancel" as const),
+      run: fc.nat(50),
+      grace: fc.constantFrom(0, 701),
+      rollback: fc.boolean(),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("cancel all" as const), thread }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("delete run" as const), run: fc.nat(50) }) },
@@ -119,6 +126,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       title: fc.constantFrom(null, "t"),
       metadata: fc.constantFrom<JsonObject>({}, { tag: 1 }, { tag: null }),
       archived: fc.boolean(),
+      whenBusy: fc.constantFrom(null, ...busyStrategies),
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("copy" as const), thread, to: thread }) },
@@ -158,8 +166,9 @@ class Player {
       if (how === "hang" || how === "checkpoint and hang") {
         await context.emit("waiting", { attempt });
         const fail = await new Promise<boolean>((resolve) => this.#hanging.set(runId, resolve));
+        const taken = (await context.takeSteered()).map(({ input }) => input);
         if (fail) throw new Error("released to fail");
-        return { output: "released", values: { last: "released" } };
+        return { output: { taken }, values: { last: "released" } };
       }
       if (how === "fail" || (how === "fail once" && attempt === 1)) throw new Error(`failure ${attempt}`);
       if (how === "return rubbish") return { values: { bad: Number.NaN } };
@@ -205,7 +214,7 @@ class Player {
       case "release":
         return this.#release(action.run, action.fail);
       case "cancel":
-        return this.#runAt(action.run)?.handle.cancel({ grace: action.grace });
+        return this.#runAt(action.run)?.handle.cancel({ grace: action.grace, rollback: action.rollback });
       case "cancel all":
         return engine.runs.cancelMany({ threadId: action.thread });
       case "delete run":
@@ -213,8 +222,8 @@ class Player {
       case "advance":
         return this.world.advance(action.ms);
       case "update": {
-        const { title, metadata, archived } = action;
-        return (await engine.threads.get(action.thread)).update({ title, metadata, archived });
+        const { title, metadata, archived, whenBusy } = action;
+        return (await engine.threads.get(action.thread)).update({ title, metadata, archived, whenBusy });
       }
       case "copy":
         return (await (await engine.threads.get(action.thread)).copy({ id: action.to })).id;
@@ -241,7 +250,7 @@ class Player {
         ? await engine.runs.start(this.#agent, action.how, { ...options, onCompletion })
         : await this.#threadOf(action.thread).start(this.#agent, action.how, {
             ...options,
-            whenBusy,
+            ...(whenBusy !== null && { whenBusy }),
             ifNotExists: action.create ? "create" : "reject",
           });
     this.#follow(handle as RunHandle);
@@ -293,7 +302,7 @@ class Player {
   async #observe(): Promise<unknown> {
     const { engine } = this.world;
     const { items } = await engine.threads.list({ archived: "any", sortBy: "createdAt", order: "asc" });
-    const runs = (await engine.runs.list({ order: "asc", limit: 100 })).items;
+    const runs = (await engine.runs.list({ order: "asc", limit: 100, rolledBack: "any" })).items;
     return {
       handles: this.#runs.map(({ outcome }) => outcome),
       threads: await Promise.all(

@@ -24,7 +24,7 @@ async function valuesOfAll(thread: ThreadHandle): Promise<ReadonlyMap<string, Js
 
 onEveryStorage("retention of checkpoints", (kind) => {
   test("prune keeps the newest, and they read back the same, also elsewhere", async () => {
-    const { engine, join } = await setUp(kind, { agents: [put] });
+    const { engine, join } = await setUp(kind, { pruned: true, agents: [put] });
     const thread = await engine.threads.create({ values: { big: "x".repeat(500) } });
     await grow(thread, 1, 9);
     const before = await valuesOfAll(thread);
@@ -53,7 +53,7 @@ onEveryStorage("retention of checkpoints", (kind) => {
   });
 
   test("prune by age keeps the head whatever its age, and is told what it may not be told", async () => {
-    const { engine, advance } = await setUp(kind, { agents: [put] });
+    const { engine, advance } = await setUp(kind, { pruned: true, agents: [put] });
     const thread = await engine.threads.create();
     await grow(thread, 1, 3);
     await advance(minute);
@@ -70,7 +70,7 @@ onEveryStorage("retention of checkpoints", (kind) => {
 
   test("copies, branches, runs under way and replays that wait keep what they need", async () => {
     const worker = handDriven();
-    const { engine } = await setUp(kind, { agents: [put, worker.agent] });
+    const { engine } = await setUp(kind, { pruned: true, agents: [put, worker.agent] });
     const thread = await engine.threads.create();
     await grow(thread, 1, 8);
     const ids = [...(await valuesOfAll(thread)).keys()].reverse();
@@ -96,7 +96,7 @@ onEveryStorage("retention of checkpoints", (kind) => {
 
   test("the sweep keeps threads near their bound, and what gets old goes without anybody touching it", async () => {
     const retention = { checkpoints: { keep: 4, maxAge: 40 * minute }, sweep: minute };
-    const { engine, advance } = await setUp(kind, { agents: [put], retention });
+    const { engine, advance } = await setUp(kind, { pruned: true, agents: [put], retention });
     const errors: unknown[] = [];
     engine.on("error", ({ error }) => errors.push(error));
     const threads = await Promise.all([1, 2, 3].map(() => engine.threads.create()));
@@ -115,7 +115,7 @@ onEveryStorage("retention of checkpoints", (kind) => {
   });
 
   test("several engines may prune one thread at once, while it grows", async () => {
-    const first = await setUp(kind, { agents: [put] });
+    const first = await setUp(kind, { pruned: true, agents: [put] });
     const second = await first.join({ agents: [put] });
     const thread = await first.engine.threads.create();
     const other = await second.engine.threads.get(thread.id);
@@ -138,7 +138,7 @@ onEveryStorage("retention of checkpoints", (kind) => {
     const runs = size(12, Math.ceil(kind.fullShare * 150));
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
-        const { engine, join, close } = await setUp(kind, { agents: [put] });
+        const { engine, join, close } = await setUp(kind, { pruned: true, agents: [put] });
         const cold = await join({ agents: [put] });
         await new Model(engine.threads, cold.engine.threads).play(steps);
         await cold.close();

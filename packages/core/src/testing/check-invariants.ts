@@ -21,9 +21,14 @@ export interface StorageSnapshot {
 
 /**
  * @param earlier what an earlier check returned: settled runs, given numbers and attempts are compared with it
+ * @param options.pruned checkpoints were pruned: runs may lack their final ones. Default `false`
  * @throws AssertionError naming the run or thread that breaks an invariant
  */
-export async function checkInvariants(storage: Storage, earlier?: StorageSnapshot): Promise<StorageSnapshot> {
+export async function checkInvariants(
+  storage: Storage,
+  earlier?: StorageSnapshot,
+  options: { readonly pruned?: boolean } = {},
+): Promise<StorageSnapshot> {
   const snapshot = await readStorage(storage);
   for (const run of snapshot.runs.values()) {
     checkFields(run);
@@ -35,7 +40,7 @@ export async function checkInvariants(storage: Storage, earlier?: StorageSnapsho
   for (const thread of snapshot.threads.values()) {
     checkThread(thread, runsOf(thread, snapshot));
     checkLog(threadStream(thread.id), snapshot);
-    await checkHistory(storage, thread, runsOf(thread, snapshot));
+    await checkHistory(storage, thread, runsOf(thread, snapshot), options.pruned ?? false);
   }
   if (earlier !== undefined) checkUnchanged(earlier, snapshot);
   return snapshot;
@@ -195,14 +200,19 @@ function checkLog(stream: string, { events, threads }: StorageSnapshot): void {
 }
 
 /** The head's ancestors are all there, and each run that settled while active left exactly one final checkpoint. */
-async function checkHistory(storage: Storage, thread: ThreadRecord, runs: readonly RunRecord[]): Promise<void> {
+async function checkHistory(
+  storage: Storage,
+  thread: ThreadRecord,
+  runs: readonly RunRecord[],
+  pruned: boolean,
+): Promise<void> {
   const { headCheckpointId } = thread;
   const history = headCheckpointId === null ? [] : await storage.checkpoints.history(headCheckpointId, 1_000_000);
   assert.equal(history[0]?.id ?? null, headCheckpointId, `thread ${thread.id}: the head is gone`);
   assert.equal(history.at(-1)?.parentId ?? null, null, `thread ${thread.id}: an ancestor of the head is gone`);
   const tree = await storage.checkpoints.ofThread(thread.id, { limit: 1_000_000 });
   await checkTree(storage, thread, tree);
-  for (const run of runs) checkFinal(run, tree);
+  for (const run of runs) checkFinal(run, tree, pruned);
   const head = history[0];
   const last = runs.find((run) => run.id === head?.runId);
   const isNewest = head?.kind === "final" && head.id === tree[0]?.id;
@@ -222,19 +232,12 @@ async function checkTree(storage: Storage, thread: ThreadRecord, tree: readonly 
   }
 }
 
-/** Retention removes what is old: what came before the oldest one that was made to stand alone. */
-function wasPruned(run: RunRecord, tree: readonly CheckpointHead[]): boolean {
-  const cut = tree.findLast(
-    ({ parentId, kind, encoding }) => parentId === null && kind !== "initial" && encoding === "snapshot",
-  );
-  return cut !== undefined && run.lastSeq <= (tree[0]?.seq ?? 0);
-}
-
-function checkFinal(run: RunRecord, tree: readonly CheckpointHead[]): void {
+/** @param mayBeGone checkpoints may have been pruned */
+function checkFinal(run: RunRecord, tree: readonly CheckpointHead[], mayBeGone: boolean): void {
   const finals = tree.filter((checkpoint) => checkpoint.kind === "final" && checkpoint.runId === run.id);
   // What it wrote on the way may be in the history yet: where somebody branched off from it.
   if (run.rolledBack) return assert.deepEqual(finals, [], `run ${run.id} is rolled back and left its end`);
-  if (finals.length === 0 && wasPruned(run, tree)) return;
+  if (finals.length === 0 && mayBeGone) return;
   // A run that waited until it settled never got a base or wrote anything.
   const wasActive = isSettled(run.status) && run.headCheckpointId !== null;
   if (run.attempt > 0 && isSettled(run.status)) assert.ok(wasActive, `run ${run.id} ran and left no checkpoint`);

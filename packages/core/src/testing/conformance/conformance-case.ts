@@ -59,15 +59,24 @@ export interface CaseContext {
 type CaseBody = ((context: CaseContext) => Promise<void>) | ((context: CaseContext) => Promise<Skipped | undefined>);
 
 /** Cases by name. Each gets an open storage, and whatever it did there must leave the invariants whole. */
-export function inGroup(group: string, bodies: Readonly<Record<string, CaseBody>>): readonly ConformanceCase[] {
-  return Object.entries(bodies).map(([name, body]) => ({ group, name, run: (fixture) => runCase(fixture, body) }));
+export function inGroup(
+  group: string,
+  bodies: Readonly<Record<string, CaseBody>>,
+  options: { readonly pruned?: boolean } = {},
+): readonly ConformanceCase[] {
+  const cases = Object.entries(bodies);
+  return cases.map(([name, body]) => ({ group, name, run: (fixture) => runCase(fixture, body, options) }));
 }
 
-async function runCase(fixture: StorageFixture, body: CaseBody): Promise<Skipped | undefined> {
+async function runCase(
+  fixture: StorageFixture,
+  body: CaseBody,
+  options: { readonly pruned?: boolean },
+): Promise<Skipped | undefined> {
   const storage = await fixture.open();
   try {
     const outcome = await body({ fixture, storage, driver: new StorageDriver(storage), clock: fixture.clock });
-    await checkInvariants(storage);
+    await checkInvariants(storage, undefined, options);
     return outcome ?? undefined;
   } finally {
     await storage.close();

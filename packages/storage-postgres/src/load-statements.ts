@@ -65,7 +65,10 @@ function lockTexts({ threads, runs }: SchemaNames) {
       `select * from ${threads} where id = any($1::text[]) order by id for update skip locked` +
       `) select w.id as "id", ${selected(withoutId(threadColumns), "l")} ` +
       `from ${threads} w left join locked l on l.id = w.id where w.id = any($1::text[])`,
-    lockRuns: `select ${selected(runColumns, "r")} from ${runs} r where r.id = any($1::text[]) order by r.id for update`,
+    /** $1 ids; $2 runs whose lineage is locked as well, by the run that it begins with. */
+    lockRuns:
+      `select ${selected(runColumns, "r")} from ${runs} r where r.id = any($1::text[] || ` +
+      `array(select w.lineage_id from ${runs} w where w.id = any($2::text[]))) order by r.id for update`,
   };
 }
 

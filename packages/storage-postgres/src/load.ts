@@ -109,11 +109,13 @@ class Steps {
   }
 
   #runs(): void {
-    const { runs, runsWithThreads } = this.#wants;
+    const { runs, runsWithThreads, questionsOf, questionsOfRuns } = this.#wants;
     for (const id of runsWithThreads) this.#records.named.add(id);
+    // A stateless lineage has no thread that guards its questions: the run that it begins with does.
+    const wanted = [...runs, ...questionsOf];
     this.#add(
-      runs,
-      () => bound(this.#texts.lockRuns, runs),
+      wanted,
+      () => bound(this.#texts.lockRuns, wanted, questionsOfRuns),
       (row) => this.#takeRun(row),
     );
   }

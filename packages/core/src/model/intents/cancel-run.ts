@@ -3,6 +3,7 @@ import type { CancelReason, RunRecord } from "../run.js";
 import { isSettled, storedPolicy } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import type { Canceled, CancelRun, DeleteRun } from "./intent.js";
+import { removedWith, removeRun } from "./remove-run.js";
 import { settle } from "./settle.js";
 import { handOver, leftToAttempt } from "./settle-hook.js";
 
@@ -53,14 +54,14 @@ function amend(uow: UnitOfWork, run: RunRecord, { reason }: Cancel): RunRecord {
 }
 
 export function deleteRun(uow: UnitOfWork, intent: DeleteRun): undefined {
-  const run = requireRun(uow, intent.runId);
-  if (!isSettled(run.status)) {
+  const runs = removedWith(uow, requireRun(uow, intent.runId));
+  for (const run of runs) {
+    if (isSettled(run.status)) continue;
     throw new HeddleError("RUN_ACTIVE", `Run "${run.id}" is ${run.status}: cancel it before you delete it.`, {
       details: { runId: run.id, status: run.status },
     });
   }
-  uow.remove({ type: "run", id: run.id, threadId: run.threadId, lineageId: run.lineageId });
-  uow.tell({ type: "run_deleted", runId: run.id });
+  for (const run of runs) removeRun(uow, run);
 }
 
 function requireRun(uow: UnitOfWork, runId: string): RunRecord {

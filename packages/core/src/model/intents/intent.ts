@@ -277,7 +277,10 @@ export type Answered =
   /** A question was asked again with another schema meanwhile: nothing was changed. */
   | { readonly outcome: "stale"; readonly run?: undefined; readonly claimed?: undefined };
 
-/** Delete a settled run: its row; a thread keeps the checkpoints, and the events without payload. */
+/**
+ * Delete a settled run: its row; a thread keeps the checkpoints, and the events without payload. A stateless run goes with
+ * all runs of its lineage; refused while one of them is unsettled.
+ */
 export interface DeleteRun {
   readonly kind: "delete_run";
   readonly runId: string;

@@ -92,7 +92,7 @@ export function needsOf(intent: Intent): Needs {
     case "answer_questions":
       return answerNeeds(intent);
     case "delete_run":
-      return runNeeds(intent.runId, intent.threadId);
+      return { ...runNeeds(intent.runId, intent.threadId), questionsOfRuns: [intent.runId] };
     case "create_thread":
     case "update_thread":
       return { ...nothing, threads: [intent.id] };

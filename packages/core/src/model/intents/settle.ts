@@ -10,6 +10,7 @@ import type { UnitOfWork } from "../unit-of-work.js";
 import { appendEvents } from "./event-log.js";
 import type { NewCheckpoint, NewEvent, Outcome } from "./intent.js";
 import { closeQuestions, interruptedPayload } from "./questions.js";
+import { removedWith, removeRun } from "./remove-run.js";
 import { isRollback, rollBack, rolledBackFrom } from "./roll-back.js";
 import { outcomeOfTaken, outcomeOfUntaken } from "./steer.js";
 import { enqueueFirst, leaveQueue, releaseMutex } from "./thread-mutex.js";
@@ -112,6 +113,7 @@ function removeIfEphemeral(uow: UnitOfWork, run: RunRecord): void {
   if (!run.policy.includes('"onCompletion":"delete"')) return;
   const { onCompletion } = storedPolicy(run);
   if (onCompletion !== "delete") return;
-  uow.remove({ type: "run", id: run.id, threadId: null, lineageId: run.lineageId });
-  uow.tell({ type: "run_deleted", runId: run.id });
+  // Before its first interrupt a run has no others beside it.
+  const runs = run.id === run.lineageId ? [run] : removedWith(uow, run);
+  for (const each of runs) removeRun(uow, each);
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { HeddleError } from "../../errors.js";
 import type { AnswerQuestions, NewQuestion } from "../../model/intents/intent.js";
 import type { RunRecord } from "../../model/run.js";
 import { freshId, setKey, snapshot } from "../intents.js";
@@ -116,6 +117,59 @@ export const questionCases = inGroup("questions", {
     const { run: resumed } = await answer(driver, run, { a: 1 });
     isPresent(resumed);
     assertFields(resumed, { threadId: null, active: true, headCheckpointId: asked.headCheckpointId });
+  },
+
+  async "of many that answer a stateless run at once one wins"({ driver }) {
+    const run = await driver.start();
+    await ask(driver, run, [question("a"), question("b")]);
+    const all = await Promise.allSettled(Array.from({ length: 20 }, (_, n) => answer(driver, run, { a: n })));
+    const won = all.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    assert.deepEqual(
+      won.map(({ outcome }) => outcome),
+      ["started"],
+    );
+    for (const one of all) {
+      if (one.status === "rejected") assert.equal((one.reason as HeddleError).code, "QUESTION_CLOSED");
+    }
+    const unsettled = await driver.storage.runs.count({ lineageId: run.lineageId, status: ["pending", "running"] });
+    assert.equal(unsettled, 1);
+  },
+
+  async "an answer to a stateless run and the end of the run that works meanwhile do not miss each other"({ driver }) {
+    for (let round = 0; round < 20; round++) {
+      const run = await driver.start();
+      await ask(driver, run, [question("a"), question("b")]);
+      await answer(driver, run, { a: 1 });
+      const resumed = await claimedOf(driver, run);
+      await Promise.all([ask(driver, resumed, [question("b")]), answer(driver, run, { b: 2 })]);
+      const next = await driver.storage.runs.count({ lineageId: run.lineageId, status: ["pending"] });
+      assert.equal(next, 1);
+      await driver.settle(await claimedOf(driver, run));
+    }
+  },
+
+  async "a stateless run is deleted with those that resumed it, and not before they are settled"({ driver }) {
+    const run = await driver.start();
+    await driver.record(run, { events: [], checkpoint: snapshot({ half: true }) });
+    await ask(driver, run, [question("a")]);
+    const { run: resumed } = await answer(driver, run, { a: 1 });
+    isPresent(resumed);
+    const active = await refusedUnchanged(driver, () => driver.deleteRun(run), "RUN_ACTIVE");
+    assert.equal(active.details["runId"], resumed.id);
+    await driver.settle(await claimedOf(driver, run));
+    await driver.deleteRun(resumed);
+    for (const id of [run.id, resumed.id]) assert.equal(await driver.storage.runs.get(id), undefined);
+    assert.deepEqual(await driver.storage.lineages.questions(run.lineageId), []);
+  },
+
+  async "a stateless run that shall not be kept goes with those that it resumed"({ driver }) {
+    const run = await driver.start({ policy: { onCompletion: "delete" } });
+    await ask(driver, run, [question("a")]);
+    assert.notEqual(await driver.storage.runs.get(run.id), undefined);
+    const { run: resumed } = await answer(driver, run, { a: 1 });
+    isPresent(resumed);
+    await driver.settle(await claimedOf(driver, run));
+    for (const id of [run.id, resumed.id]) assert.equal(await driver.storage.runs.get(id), undefined);
   },
 
   async "a question takes one answer; who comes late is told why, and changes nothing"({ driver, clock }) {
@@ -291,4 +345,11 @@ function answerIntent({ lineageId, threadId }: RunRecord, answers: Readonly<Reco
     answers: Object.entries(answers).map(([key, value]) => ({ key, schema: null, answer: JSON.stringify(value) })),
     nextRunId: freshId("run"),
   };
+}
+
+/** The unsettled run of the lineage, claimed. */
+async function claimedOf(driver: StorageDriver, { lineageId }: RunRecord): Promise<RunRecord> {
+  const claimed = (await driver.claim()).find((run) => run.lineageId === lineageId);
+  isPresent(claimed);
+  return claimed;
 }

@@ -11,7 +11,8 @@ import Docker from "dockerode";
 
 const limit = 60_000;
 
-export const canHaveOwnDaemon = process.getuid?.() === 0 && spawnSync("dockerd", ["--version"]).status === 0;
+export const canHaveOwnDaemon =
+  process.getuid?.() === 0 && spawnSync("unshare", ["--net", "dockerd", "--version"]).status === 0;
 
 export class OwnDaemon implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "heddle-dockerd-"));
@@ -34,7 +35,8 @@ export class OwnDaemon implements AsyncDisposable {
       "--iptables": "false",
     };
     const args = Object.entries(options).map(([name, value]) => `${name}=${value}`);
-    this.#daemon = spawn("dockerd", args, { stdio: "ignore" });
+    // In a network of its own: without a bridge it would remove the one of the machine's engine.
+    this.#daemon = spawn("unshare", ["--net", "dockerd", ...args], { stdio: "ignore" });
     const docker = new Docker({ socketPath: this.socketPath });
     for (const end = Date.now() + limit; Date.now() < end; await sleep(100)) {
       if (await docker.ping().then(Boolean, () => false)) return;

@@ -80,7 +80,7 @@ withEngine("after a SIGKILL of the host", () => {
     while ((await own()).length > 0 && performance.now() - killedAt < 30_000) await sleep(20);
     const age = performance.now() - killedAt;
     const rest = await docker.listContainers({ all: true, filters: { label: [`test.host=${mark}`] } });
-    await Promise.all(rest.map(({ Id }) => docker.getContainer(Id).remove({ force: true })));
+    await Promise.all(rest.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true })));
     return age;
   }
 
@@ -134,7 +134,7 @@ withEngine("whoever cleans up", () => {
       for (const container of others) await container.inspect();
     } finally {
       await engine.close();
-      for (const container of others) await container.remove({ force: true });
+      for (const container of others) await container.remove({ force: true, v: true });
     }
   });
 });

@@ -20,7 +20,7 @@ import threading
 import time
 import traceback
 
-__all__ = ["Context", "EngineError", "REMOVE", "serve"]
+__all__ = ["Child", "Context", "EngineError", "REMOVE", "serve"]
 
 PROTOCOL = 1
 
@@ -152,10 +152,35 @@ class Context:
             frame["key"] = key
         self._channel.ask(frame).result()
 
+    def take_steered(self):
+        """All messages that have come for this run and were not taken yet, in order: dicts with "runId", "input", "metadata"."""
+        return self._channel.ask({"type": "take_steered"}).result()
+
+    def steered(self):
+        """Messages for this run, one by one, as they come. Ends when the engine wants the attempt to end."""
+        while True:
+            message = self._channel.ask({"type": "next_steered"}).result()
+            if message is None:
+                return
+            yield message
+
     def start(self, key, agent, input=None, **options):
-        """Start a run of another agent, once per lineage and key. Returns a function that waits for its output."""
-        self._channel.ask({"type": "start_child", "key": key, "agent": agent, "input": input, "options": options}).result()
-        return lambda: self._channel.ask({"type": "child_result", "key": key}).result()
+        """Start a run of another agent, once per lineage and key. Returns a Child: call it to wait for its output."""
+        frame = {"type": "start_child", "key": key, "agent": agent, "input": input, "options": options}
+        started = self._channel.ask(frame).result()
+        return Child(started["runId"], lambda: self._channel.ask({"type": "child_result", "key": key}).result())
+
+
+class Child:
+    """A run that was started by `Context.start`."""
+
+    def __init__(self, run_id, result):
+        self.run_id = run_id
+        self._result = result
+
+    def __call__(self):
+        """The child's output, as soon as there is one. Raises EngineError if it failed."""
+        return self._result()
 
 
 def serve(agents):

@@ -1,7 +1,7 @@
 /** One attempt, seen from the agent's side. */
 
 import type { Channel, EngineFrame } from "./channel.js";
-import type { AgentContext, AgentFunction, Child, StepContext, StepOptions } from "./context.js";
+import type { AgentContext, AgentFunction, Child, SteeredMessage, StepContext, StepOptions } from "./context.js";
 import { EngineError } from "./context.js";
 import { tryOften } from "./run-step.js";
 import { deepFreeze, patchOf } from "./values.js";
@@ -73,6 +73,8 @@ export class RunningAttempt {
       interrupt: (key, payload, options) => this.#ask({ type: "ask", key, payload, ...options }),
       sleep: async (after, options) => void (await this.#ask({ type: "sleep", after, ...options })),
       sleepUntil: async (date, options) => void (await this.#ask({ type: "sleep", at: Number(date), ...options })),
+      steered: () => this.#steered(),
+      takeSteered: async () => (await this.#ask({ type: "take_steered" })) as SteeredMessage[],
       start: async (key, { name: agent }, input, options) => {
         const { runId } = (await this.#ask({ type: "start_child", key, agent, input, options })) as Child;
         return { runId, result: () => this.#ask({ type: "child_result", key }) };
@@ -91,6 +93,14 @@ export class RunningAttempt {
       throw error;
     }
     return ((await this.#ask({ type: "end_step", key, value: result })) as Remembered).value;
+  }
+
+  async *#steered(): AsyncGenerator<SteeredMessage, void, undefined> {
+    for (;;) {
+      const message = (await this.#ask({ type: "next_steered" })) as SteeredMessage | null;
+      if (message === null) return;
+      yield message;
+    }
   }
 
   #ask(frame: object): Promise<unknown> {

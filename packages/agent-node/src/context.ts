@@ -42,6 +42,10 @@ export interface AgentContext {
   /** ms. A long one ends the attempt; a later one passes the same call at once. */
   sleep(duration: number, options?: { readonly key?: string }): Promise<void>;
   sleepUntil(date: Date | number, options?: { readonly key?: string }): Promise<void>;
+  /** Messages for this run, one by one, as they come: the loop ends when the engine wants the attempt to end. */
+  steered(): AsyncIterableIterator<SteeredMessage>;
+  /** All messages that have come and were not taken yet, in order. */
+  takeSteered(): Promise<readonly SteeredMessage[]>;
   /** Start a run of another agent, once per lineage and key. */
   start(key: string, agent: { readonly name: string }, input: unknown, options?: Keys): Promise<Child>;
 }
@@ -65,6 +69,13 @@ export interface InterruptOptions {
   readonly schema?: unknown;
   /** ms; then no answer is taken. Default: never. */
   readonly expiresIn?: number;
+}
+
+/** A run that was handed to this one: it ends as this one does. */
+export interface SteeredMessage {
+  readonly runId: string;
+  readonly input: unknown;
+  readonly metadata: Keys;
 }
 
 export interface Child {

@@ -6,6 +6,7 @@ export type {
   AgentResult,
   Child,
   InterruptOptions,
+  SteeredMessage,
   StepContext,
   StepOptions,
 } from "./context.js";

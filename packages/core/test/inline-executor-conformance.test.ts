@@ -1,13 +1,8 @@
 /** The inline executor keeps every guarantee of the executor contract. */
 
-import {
-  executorConformance,
-  executorSteerConformance,
-  executorStepConformance,
-  inlineExecutorFixture,
-} from "@heddle/core/testing";
+import { executorConformance, inlineExecutorFixture } from "@heddle/core/testing";
 import { test } from "vitest";
 
-for (const { group, name, run } of [...executorConformance, ...executorStepConformance, ...executorSteerConformance]) {
+for (const { group, name, run } of executorConformance) {
   test(`${group}: ${name}`, () => run(inlineExecutorFixture()));
 }

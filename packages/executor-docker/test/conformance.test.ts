@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import type { ExecutorFixture } from "@heddle/core/testing";
-import { executorConformance, executorStepConformance } from "@heddle/core/testing";
+import { executorConformance } from "@heddle/core/testing";
 import { dockerExecutor } from "@heddle/executor-docker";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { image, repositoryMount, withEngine } from "./support/engine.js";
@@ -17,7 +17,7 @@ withEngine("a container per attempt", () => {
     beforeAll(() => executor.open?.(host));
     afterAll(() => executor.close?.(host));
 
-    for (const { group, name, run } of [...executorConformance, ...executorStepConformance]) {
+    for (const { group, name, run } of executorConformance) {
       test(`${group}: ${name}`, () => run(fixture));
     }
   });

@@ -16,6 +16,7 @@ import type {
   Json,
   JsonObject,
   Remembered,
+  SteeredMessage,
   Wake,
 } from "@heddle/core";
 import { AttemptEnded, HeddleError } from "@heddle/core";
@@ -159,6 +160,13 @@ class Conversation {
         return this.#answer(frame.id, () => this.#startChild(frame));
       case "child_result":
         return this.#answer(frame.id, () => session.childResult(frame.key));
+      case "take_steered":
+        return this.#answer(frame.id, async () => (await session.takeSteered()).map(messageFields));
+      case "next_steered":
+        return this.#answer(frame.id, async () => {
+          const message = await session.nextSteered();
+          return message === undefined ? null : messageFields(message);
+        });
       case "result":
         return this.#end({ result: this.#resultOf(frame) });
       case "error":
@@ -302,6 +310,10 @@ function isOver(error: unknown): boolean {
 /** `done`: not to be done again. */
 function rememberedFields(remembered: Remembered | undefined): { readonly done: boolean; readonly value?: Json } {
   return remembered === undefined ? { done: false } : { done: true, ...remembered };
+}
+
+function messageFields({ runId, inputJson, metadata }: SteeredMessage): object {
+  return { runId, input: inputJson, metadata };
 }
 
 function askOptions({ schema, expiresIn }: FrameOf<"ask">): AskOptions {

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import type { ExecutorFixture } from "@heddle/core/testing";
-import { executorConformance, executorStepConformance } from "@heddle/core/testing";
+import { executorConformance } from "@heddle/core/testing";
 import { processExecutor } from "@heddle/executor-process";
 import { test } from "vitest";
 
@@ -13,6 +13,6 @@ const fixture: ExecutorFixture = {
   agentOf: (name) => ({ name }),
 };
 
-for (const { group, name, run } of [...executorConformance, ...executorStepConformance]) {
+for (const { group, name, run } of executorConformance) {
   test(`${group}: ${name}`, () => run(fixture));
 }

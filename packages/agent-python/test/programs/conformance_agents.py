@@ -127,6 +127,18 @@ def ask(ctx):
     return {"output": size}
 
 
+def parent(ctx):
+    result = ctx.start("first", "other", {"n": 1}, priority=2)
+    return {"output": {"runId": result.run_id, "result": result()}}
+
+
+def listen(ctx):
+    first = next(ctx.steered())
+    others = ctx.take_steered()
+    others.extend(ctx.steered())
+    return {"output": {"first": first, "others": others, "last": "the end"}}
+
+
 def nap(ctx):
     ctx.sleep(0.02)
     ctx.emit("awake")
@@ -148,6 +160,8 @@ heddle_agent.serve(
         "mutate": mutate,
         "steps": steps,
         "ask": ask,
+        "parent": parent,
+        "listen": listen,
         "nap": nap,
     }
 )

@@ -6,11 +6,7 @@ export type { ConformanceCase, ForeignTransaction, Skipped, StorageFixture } fro
 export type { AgentContext, ConformanceAgent, ExecutorAgentName } from "./conformance/executor-agents.js";
 export { executorAgents } from "./conformance/executor-agents.js";
 export type { ExecutorCase, ExecutorFixture } from "./conformance/executor-conformance.js";
-export {
-  executorConformance,
-  executorSteerConformance,
-  executorStepConformance,
-} from "./conformance/executor-conformance.js";
+export { executorConformance } from "./conformance/executor-conformance.js";
 export { storageConformance } from "./conformance/storage-conformance.js";
 export type { IdleOptions, TestEngine, TestEngineOptions } from "./create-test-engine.js";
 export { createTestEngine } from "./create-test-engine.js";

@@ -83,6 +83,8 @@ const agentFrame = z.discriminatedUnion("type", [
     options: keys.optional(),
   }),
   z.object({ type: z.literal("child_result"), id, key }),
+  z.object({ type: z.literal("take_steered"), id }),
+  z.object({ type: z.literal("next_steered"), id }),
   z.object({ type: z.literal("heartbeat") }),
   z.object({ type: z.literal("result"), output: z.unknown().optional(), ...change }),
   z.object({

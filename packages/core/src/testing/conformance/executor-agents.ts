@@ -21,8 +21,14 @@ export interface AgentContext extends Pick<AttemptSession, "emit" | "delta" | "c
   step(key: string, work: (step: StepContext) => unknown, options?: StepOptions): Promise<unknown>;
   interrupt(key: string, payload: unknown): Promise<unknown>;
   sleep(duration: number): Promise<void>;
+  start(key: string, agent: { readonly name: string }, input: unknown, options?: object): Promise<Child>;
   steered(): AsyncIterableIterator<SteeredMessage>;
   takeSteered(): Promise<readonly SteeredMessage[]>;
+}
+
+interface Child {
+  readonly runId: string;
+  result(): Promise<unknown>;
 }
 
 export type ConformanceAgent = (context: AgentContext) => unknown;
@@ -118,6 +124,11 @@ export const executorAgents = {
     const others = (await takeSteered()).map(plain);
     for await (const message of steered()) others.push(plain(message));
     return { output: { first, others, last: "the end" } };
+  },
+
+  parent: async ({ start }) => {
+    const child = await start("first", { name: "other" }, { n: 1 }, { priority: 2 });
+    return { output: { runId: child.runId, result: await child.result() } };
   },
 
   nap: async ({ sleep, emit }) => {

@@ -26,7 +26,7 @@ export interface ExecutorFixture {
 }
 
 export interface ExecutorCase {
-  readonly group: "executor" | "executor steps" | "executor steering";
+  readonly group: "executor" | "executor steps" | "executor children" | "executor steering";
   readonly name: string;
   run(fixture: ExecutorFixture): Promise<void>;
 }
@@ -195,6 +195,18 @@ const stepBodies: typeof bodies = {
   },
 };
 
+const childBodies: typeof bodies = {
+  async "a child is started, and what came of it comes back"(fixture) {
+    const session = new RecordingSession();
+    const { output } = await execute(fixture, "parent", {}, session);
+    assert.deepEqual(output, { runId: "run of first", result: { by: "first" } });
+    assert.deepEqual(session.calls, [
+      ["startChild", "first", ["other", { n: 1 }], { priority: 2 }],
+      ["childResult", "first", undefined, undefined],
+    ]);
+  },
+};
+
 const steerBodies: typeof bodies = {
   async "messages are taken one by one or all at once, in order, until there are no more"(fixture) {
     const messages = ["a", { n: 2 }, null, "d😀"].map((input, n) => {
@@ -210,13 +222,12 @@ const steerBodies: typeof bodies = {
 const casesOf = (group: ExecutorCase["group"], cases: typeof bodies): readonly ExecutorCase[] =>
   Object.entries(cases).map(([name, run]) => ({ group, name, run }));
 
-export const executorConformance = casesOf("executor", bodies);
-
-/** For executors that carry steps, questions and sleeps. */
-export const executorStepConformance = casesOf("executor steps", stepBodies);
-
-/** For executors that carry steering. */
-export const executorSteerConformance = casesOf("executor steering", steerBodies);
+export const executorConformance = [
+  ...casesOf("executor", bodies),
+  ...casesOf("executor steps", stepBodies),
+  ...casesOf("executor children", childBodies),
+  ...casesOf("executor steering", steerBodies),
+];
 
 const values: JsonObject & { readonly kept: JsonObject } = deepFreeze({ kept: { a: [1, 2] }, deep: { list: [1] } });
 

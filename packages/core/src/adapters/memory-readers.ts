@@ -28,6 +28,7 @@ export function listRuns({ runs, runIndexes }: MemoryTables, query: RunQuery): R
       query,
     );
   if (query.threadId != null) return listFew(runIndexes.ofThread.of(query.threadId), query);
+  if (query.steers !== undefined) return listFew(runIndexes.ofLive.of(query.steers), query);
   if (query.lineageId !== undefined) return listFew(runIndexes.ofLineage.of(query.lineageId), query);
   if (query.parentRunId !== undefined) return listFew(runIndexes.ofParent.of(query.parentRunId), query);
   const matches = runMatches(query);

@@ -23,6 +23,7 @@ export class RunIndexes implements Index<RunRecord> {
   readonly unsettledOfThread = new GroupIndex<RunRecord>((run) => (isSettled(run.status) ? null : run.threadId), idOf);
   readonly ofLineage = new GroupIndex<RunRecord>((run) => run.lineageId, idOf);
   readonly ofParent = new GroupIndex<RunRecord>((run) => run.parentRunId, idOf);
+  readonly ofLive = new GroupIndex<RunRecord>((run) => run.steers, idOf);
   /** Unsettled children that nobody canceled, by parent. */
   readonly children = new GroupIndex<RunRecord>(parentOfLive, idOf);
   /** Suspended runs that wait for children, in one group. */

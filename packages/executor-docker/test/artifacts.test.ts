@@ -4,7 +4,7 @@ import type { Agent } from "@heddle/core";
 import { defineAgent } from "@heddle/core";
 import { processExecutor } from "@heddle/executor-process";
 import { describe, expect, test } from "vitest";
-import { helperUrl, image, nodeAgent, startEngine } from "./support/engine.js";
+import { hasEngine, helperUrl, nodeAgent, startEngine } from "./support/engine.js";
 
 const imports = `const fs = await import("node:fs"); const at = (name) => ctx.artifacts + "/" + name;`;
 
@@ -18,7 +18,7 @@ const places: Readonly<Record<string, (body: string, limits?: { artifacts: numbe
   docker: (body, limits = { artifacts: 4_000_000 }) => nodeAgent(`${imports} ${body}`, { limits }),
 };
 
-describe.each(Object.keys(places).filter((place) => place !== "docker" || image !== ""))("%s", (place) => {
+describe.each(Object.keys(places).filter((place) => place !== "docker" || hasEngine))("%s", (place) => {
   const agentOf = places[place] as (body: string, limits?: { artifacts: number }) => Agent;
 
   test("files and folders come back, byte by byte, large ones too", async () => {

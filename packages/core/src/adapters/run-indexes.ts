@@ -34,6 +34,7 @@ export class RunIndexes implements Index<RunRecord> {
     this.unsettledOfThread,
     this.ofLineage,
     this.ofParent,
+    this.ofLive,
     this.children,
     this.awaiting,
     this.heldBy,

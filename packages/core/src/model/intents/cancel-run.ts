@@ -3,7 +3,7 @@ import type { CancelReason, RunRecord } from "../run.js";
 import { isSettled, storedPolicy } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 import type { Canceled, CancelRun, DeleteRun } from "./intent.js";
-import { removedWith, removeRun } from "./remove-run.js";
+import { lineageOf, removeRun } from "./remove-run.js";
 import { settle } from "./settle.js";
 import { handOver, leftToAttempt } from "./settle-hook.js";
 
@@ -54,14 +54,15 @@ function amend(uow: UnitOfWork, run: RunRecord, { reason }: Cancel): RunRecord {
 }
 
 export function deleteRun(uow: UnitOfWork, intent: DeleteRun): undefined {
-  const runs = removedWith(uow, requireRun(uow, intent.runId));
-  for (const run of runs) {
-    if (isSettled(run.status)) continue;
-    throw new HeddleError("RUN_ACTIVE", `Run "${run.id}" is ${run.status}: cancel it before you delete it.`, {
-      details: { runId: run.id, status: run.status },
-    });
-  }
-  for (const run of runs) removeRun(uow, run);
+  const run = requireRun(uow, intent.runId);
+  const lineage = lineageOf(uow, run);
+  // Those that resumed it need what it did: its steps, and the answers to its questions.
+  const unsettled = lineage.find(({ status }) => !isSettled(status));
+  if (unsettled === undefined) return void removeRun(uow, run, lineage);
+  const { id, status } = unsettled;
+  throw new HeddleError("RUN_ACTIVE", `Run "${id}" is ${status}: cancel it before you delete "${run.id}".`, {
+    details: { runId: id, status },
+  });
 }
 
 function requireRun(uow: UnitOfWork, runId: string): RunRecord {

@@ -279,7 +279,7 @@ export type Answered =
 
 /**
  * Delete a settled run: its row; a thread keeps the checkpoints, and the events without payload. A stateless run goes with
- * all runs of its lineage; refused while one of them is unsettled.
+ * all runs of its lineage. Refused while a run of its lineage is unsettled.
  */
 export interface DeleteRun {
   readonly kind: "delete_run";

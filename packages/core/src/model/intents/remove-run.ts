@@ -6,15 +6,17 @@
 import type { RunRecord } from "../run.js";
 import type { UnitOfWork } from "../unit-of-work.js";
 
-/** All runs that go with this one, itself included. */
-export function removedWith(uow: UnitOfWork, run: RunRecord): RunRecord[] {
-  if (run.threadId !== null) return [run];
+/** The runs of its lineage, itself first. */
+export function lineageOf(uow: UnitOfWork, run: RunRecord): RunRecord[] {
   // Whoever resumed a run did so with an answer, and the question says to whom it was given.
   const ids = uow.questions(run.lineageId).flatMap(({ runId, answeredRunId }) => [runId, answeredRunId ?? runId]);
   return [...new Set([run.id, ...ids])].flatMap((id) => uow.run(id) ?? []);
 }
 
-export function removeRun(uow: UnitOfWork, { id, threadId, lineageId }: RunRecord): void {
-  uow.remove({ type: "run", id, threadId, lineageId });
-  uow.tell({ type: "run_deleted", runId: id });
+/** @param lineage what `lineageOf` says */
+export function removeRun(uow: UnitOfWork, run: RunRecord, lineage: readonly RunRecord[]): void {
+  for (const { id, threadId, lineageId } of run.threadId === null ? lineage : [run]) {
+    uow.remove({ type: "run", id, threadId, lineageId });
+    uow.tell({ type: "run_deleted", runId: id });
+  }
 }

@@ -10,7 +10,7 @@ import type { UnitOfWork } from "../unit-of-work.js";
 import { appendEvents } from "./event-log.js";
 import type { NewCheckpoint, NewEvent, Outcome } from "./intent.js";
 import { closeQuestions, interruptedPayload } from "./questions.js";
-import { removedWith, removeRun } from "./remove-run.js";
+import { lineageOf, removeRun } from "./remove-run.js";
 import { isRollback, rollBack, rolledBackFrom } from "./roll-back.js";
 import { outcomeOfTaken, outcomeOfUntaken } from "./steer.js";
 import { enqueueFirst, leaveQueue, releaseMutex } from "./thread-mutex.js";
@@ -114,6 +114,5 @@ function removeIfEphemeral(uow: UnitOfWork, run: RunRecord): void {
   const { onCompletion } = storedPolicy(run);
   if (onCompletion !== "delete") return;
   // Before its first interrupt a run has no others beside it.
-  const runs = run.id === run.lineageId ? [run] : removedWith(uow, run);
-  for (const each of runs) removeRun(uow, each);
+  removeRun(uow, run, run.id === run.lineageId ? [run] : lineageOf(uow, run));
 }

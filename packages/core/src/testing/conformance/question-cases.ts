@@ -162,6 +162,17 @@ export const questionCases = inGroup("questions", {
     assert.deepEqual(await driver.storage.lineages.questions(run.lineageId), []);
   },
 
+  async "a thread's run is not deleted while one that resumed it is under way"({ driver }) {
+    const run = await driver.start({ threadId: freshId("thr") });
+    await driver.record(run, { memos: [{ kind: "step", key: "s", body: "1" }] });
+    await ask(driver, run, [question("a")]);
+    await answer(driver, run, { a: 1 });
+    await refusedUnchanged(driver, () => driver.deleteRun(run), "RUN_ACTIVE");
+    await driver.settle(await claimedOf(driver, run));
+    await driver.deleteRun(run);
+    assert.equal(await driver.storage.runs.get(run.id), undefined);
+  },
+
   async "a stateless run that shall not be kept goes with those that it resumed"({ driver }) {
     const run = await driver.start({ policy: { onCompletion: "delete" } });
     await ask(driver, run, [question("a")]);

@@ -46,18 +46,31 @@ async function create(docker: Docker, config: ContainerCreateOptions): Promise<C
   }
 }
 
+/** As `container.attach`, without a body: Podman takes what the request holds for the program's input. */
+function attach({ modem }: Docker, { id }: Container): Promise<Duplex> {
+  const request = {
+    path: `/containers/${id}/attach?`,
+    method: "POST",
+    isStream: true,
+    hijack: true,
+    file: Buffer.alloc(0),
+    statusCodes: { 200: true, 404: "no such container", 500: "server error" },
+    options: { stream: true, stdin: true, stdout: true, stderr: true },
+  };
+  return new Promise((resolve, reject) => {
+    modem.dial(request, (error: unknown, stream: unknown) => {
+      if (error) reject(error);
+      else resolve(stream as Duplex);
+    });
+  });
+}
+
 async function attachAndStart(
   docker: Docker,
   container: Container,
   removeIt: () => Promise<void>,
 ): Promise<ContainerProgram> {
-  const stream = (await container.attach({
-    stream: true,
-    hijack: true,
-    stdin: true,
-    stdout: true,
-    stderr: true,
-  })) as Duplex;
+  const stream = await attach(docker, container);
   const { output, log } = demultiplex(stream);
   let isStopped = false;
   const exit = untilExit(docker, container, () => isStopped);

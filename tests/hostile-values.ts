@@ -33,6 +33,9 @@ const numbers = fc.oneof(
   fc.constantFrom(-1, 0, 0.5, 1, 50, 101, 2 ** 31, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, 1e308),
 );
 
+/** Whoever waits with it gets its reason, which is the caller's own. */
+export const aborted = AbortSignal.abort();
+
 class Odd {
   readonly n = 1;
 }
@@ -47,7 +50,7 @@ const strange = fc.constantFrom<() => unknown>(
   () => new Date(Number.NaN),
   () => new Map([[1, 2]]),
   () => Promise.resolve(1),
-  () => AbortSignal.abort(),
+  () => aborted,
   () => Object.create(null),
   () => new Array(3),
   () => ring(),

@@ -41,7 +41,7 @@ export function agentContext(attempt: Attempt, session: AttemptSession): object 
     start: (key: string, agent: { readonly name: string }, input: unknown, options?: ChildOptions) =>
       heard(startChild(session, key, agent, input, options)),
     sleepUntil: (date: Date | number, options?: SleepOptions) =>
-      heard(session.sleep({ at: Number(date) }, options?.key)),
+      heard(session.sleep({ at: date instanceof Date ? date.getTime() : date }, options?.key)),
     steered: () => steered(session),
     takeSteered: () => heard(session.takeSteered()),
   };

@@ -13,6 +13,9 @@ export async function askWithSchema(
   payload: unknown,
   options: InterruptOptions = {},
 ): Promise<unknown> {
+  if (typeof options !== "object" || options === null) {
+    throw new HeddleError("INVALID_ARGUMENT", '"options" must be an object.', { details: { field: "options" } });
+  }
   const { schema, expiresIn } = options;
   const given = {
     ...(schema === undefined ? {} : { schema: jsonSchemaOf(schema) }),

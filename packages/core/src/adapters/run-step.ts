@@ -3,6 +3,7 @@
 import { HeddleError } from "../errors.js";
 import { backoff, mayRetry } from "../model/retry.js";
 import type { RetryPolicy } from "../model/run.js";
+import { shown } from "../model/shown.js";
 import type { StepContext, StepOptions } from "../ports/agent-calls.js";
 import type { Attempt, AttemptSession } from "../ports/executor.js";
 import { AttemptEnded } from "../ports/executor.js";
@@ -104,17 +105,23 @@ function checkOptions(key: string, work: unknown, options: StepOptions): RetryPo
   if (typeof work !== "function") throw invalid(key, "work", "a function");
   if (typeof options !== "object" || options === null) throw invalid(key, "options", "an object");
   const { timeout, retry } = options;
-  if (timeout !== undefined && !(timeout >= 1)) throw invalid(key, "timeout", "a duration in ms, from 1 up");
+  if (timeout !== undefined && !isAtLeast(1, timeout)) throw invalid(key, "timeout", "a duration in ms, from 1 up");
+  if (retry !== undefined && (typeof retry !== "object" || retry === null)) throw invalid(key, "retry", "an object");
   const policy = { maxFailures: 1, maxCrashes: 1, delay: 1_000, factor: 2, maxDelay: 60_000, jitter: "full", ...retry };
-  if (!(policy.maxFailures >= 1)) throw invalid(key, "retry.maxFailures", "a number of at least 1");
+  if (!isAtLeast(1, policy.maxFailures)) throw invalid(key, "retry.maxFailures", "a number of at least 1");
   for (const field of ["delay", "factor", "maxDelay"] as const) {
-    if (!(policy[field] >= 0)) throw invalid(key, `retry.${field}`, "a number of at least 0");
+    if (!isAtLeast(0, policy[field])) throw invalid(key, `retry.${field}`, "a number of at least 0");
   }
+  if (policy.jitter !== "full" && policy.jitter !== "none") throw invalid(key, "retry.jitter", '"full" or "none"');
   return policy as RetryPolicy;
 }
 
+function isAtLeast(least: number, value: unknown): boolean {
+  return typeof value === "number" && value >= least;
+}
+
 function invalid(key: string, field: string, expected: string): HeddleError {
-  return new HeddleError("INVALID_ARGUMENT", `"${field}" of step "${key}" must be ${expected}.`, {
+  return new HeddleError("INVALID_ARGUMENT", `"${field}" of step "${shown(key)}" must be ${expected}.`, {
     details: { field, key },
   });
 }

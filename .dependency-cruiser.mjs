@@ -92,9 +92,10 @@ export default {
     },
     {
       name: "resolvable",
-      comment: "An import that leads nowhere would slip past every rule above",
+      comment:
+        "An import that leads nowhere would slip past every rule above. What is measured beside Heddle is installed on demand",
       severity: "error",
-      from: {},
+      from: { pathNot: "^bench/peers/" },
       to: { couldNotResolve: true },
     },
   ],

@@ -97,7 +97,7 @@ export class Subscription implements FrameSink {
     if (next.kind !== "record") {
       // Nobody told of the event that it follows where the answer of its commit was lost.
       if (next.behind > this.#cursor) yield* this.#stored(next.behind);
-      if (!this.#done) yield this.#isLate(next) ? { kind: "dropped", count: 1 } : transient(next);
+      if (!this.#done) yield this.#transient(next);
       return;
     }
     const { event } = next;
@@ -153,8 +153,12 @@ export class Subscription implements FrameSink {
       if (next === undefined || next.kind === "thread") return;
       if (next.kind === "record" ? next.event.seq >= seq : next.behind >= seq) return;
       this.#shift();
-      if (next.kind !== "record") yield transient(next);
+      if (next.kind !== "record") yield this.#transient(next);
     }
+  }
+
+  #transient(next: Exclude<Buffered, { kind: "record" }>): StreamFrame {
+    return next.kind !== "thread" && this.#isLate(next) ? { kind: "dropped", count: 1 } : transient(next);
   }
 
   #wants(frame: LiveFrame): boolean {

@@ -22,7 +22,10 @@ export const valueRules = {
   /** Seen earlier or later, one state of a thread is the beginning of the other. */
   *"a thread has one history"(facts: Facts) {
     const longest = new Map<string, { values: SeenValues; by: string }>();
+    const copies = new Set(facts.calls.flatMap(({ command }) => (command.kind === "copy_thread" ? [command.to] : [])));
     for (const { threadId, values, by } of allSeen(facts)) {
+      // Deleted, and copied from the same thread again, it begins with the same tokens and goes on with others.
+      if (copies.has(threadId) && mayBeDeleted(facts, threadId)) continue;
       // A thread that was created again has a history of its own, which begins with another token.
       const name = mayBeDeleted(facts, threadId) ? `${threadId} from ${values.log[0] ?? "nothing"}` : threadId;
       const before = longest.get(name);

@@ -1,23 +1,68 @@
-import { defineConfig } from "vitest/config";
+import { availableParallelism } from "node:os";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+const settings = {
+  // A package imported by name is its dist/: let Node load it as it does for users, not through Vite's transform.
+  server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
+  pool: "forks",
+  // Many wait for a server, a lease or other processes: on two cores one file at a time would leave them idle.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
+  testTimeout: 20_000,
+  hookTimeout: 60_000,
+} satisfies TestProjectInlineConfiguration["test"];
+
+/** Where nobody knows yet how long a file takes: those that take minutes go first, lest they run alone in the end. */
+const longest = ["/proofs/chaos.", "/proofs/"];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const found = longest.findIndex((part) => moduleId.includes(part));
+      return found < 0 ? longest.length : found;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   test: {
-    include: [
-      "packages/*/src/**/*.test.ts", // beside pure modules, importing them by relative path
-      "packages/*/test/**/*.test.ts", // one file per promise, importing packages by name
-      "tests/**/*.test.ts",
-      "scripts/**/*.test.ts",
-      "examples/*/{test,src}/**/*.test.ts",
+    projects: [
+      {
+        test: {
+          ...settings,
+          name: "units",
+          // Beside pure modules, importing them by relative path.
+          include: ["packages/*/src/**/*.test.ts", "scripts/**/*.test.ts"],
+          // To load what a file imports takes longer than its tests: files share a process.
+          isolate: false,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...settings,
+          name: "promises",
+          // One file per promise, importing packages by name. All within one process.
+          include: ["tests/*.test.ts", "packages/core/test/**/*.test.ts", "examples/*/{test,src}/**/*.test.ts"],
+          isolate: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...settings,
+          name: "processes",
+          // With servers, containers and other processes. A test that kills some must not hit its neighbours.
+          include: ["tests/proofs/**/*.test.ts", "packages/!(core)/test/**/*.test.ts"],
+          sequence: { groupOrder: 2 },
+        },
+      },
     ],
+    sequence: { sequencer: LongestFirst },
     globalSetup: [
       "packages/storage-postgres/test/support/global-setup.ts",
       "packages/executor-docker/test/support/global-setup.ts",
     ],
-    // A package imported by name is its dist/: let Node load it as it does for users, not through Vite's transform.
-    server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
-    // Tests of one file share nothing with those of another; a test that kills processes must not hit its neighbours.
-    pool: "forks",
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
   },
 });

@@ -12,12 +12,16 @@ await runSteps("bench", [
   {
     name: "Run the benchmarks",
     live: true,
+    setup: true,
     action: ({ run }) => runTypeScript(run, join(root, "bench"), "src/main.ts", process.argv.slice(2)),
   },
   {
     name: "Containers",
     live: true,
-    skip: () => (engineAnswers() ? undefined : "left out: no container engine answers"),
+    skip: () => {
+      if (process.argv.includes("--help")) return "not asked for";
+      return engineAnswers() ? undefined : "left out: no container engine answers";
+    },
     action: ({ run }) =>
       runTypeScript(run, join(root, "bench"), "src/containers.ts", process.argv.slice(2), {
         env: { HEDDLE_EXAMPLE_IMAGE: ensureBaseImage() },

@@ -4,32 +4,41 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
-import { join, relative } from "node:path";
+import { join, relative, sep } from "node:path";
 import { parseArgs } from "node:util";
 import { root, workDir } from "./lib/paths.mjs";
 import { formatDuration, startProgress } from "./lib/progress.mjs";
 import { pageOf, readResults } from "./lib/proof-page.mjs";
 import { proofParts } from "./lib/proof-parts.mjs";
+import { readOptions } from "./lib/read-options.mjs";
 import { CommandFailed, runCommand } from "./lib/run-command.mjs";
 
-const { values: options } = parseArgs({
-  args: process.argv.slice(2).filter((argument) => argument !== "--"),
-  options: { only: { type: "string" }, short: { type: "boolean", default: false } },
-});
-const only = options.only?.split(",");
-const wanted = proofParts.filter(({ id }) => only?.some((part) => id.includes(part)) ?? true);
-if (wanted.length === 0) {
-  console.error(`No part is called "${options.only}". There are: ${proofParts.map(({ id }) => id).join(", ")}.`);
-  process.exit(1);
-}
+const usage = `npm run prove -- [options]
 
-const folder = options.short ? workDir : join(root, "docs");
+  --only A,B,…    parts whose names contain one of these: ${proofParts.map(({ id }) => id).join(", ")}
+  --short         small sizes; the results are kept in .work/ only
+
+Exit code 1: something is not proved.`;
+
+const { short, wanted } = readOptions(usage, () => {
+  const { values } = parseArgs({
+    args: process.argv.slice(2).filter((argument) => argument !== "--"),
+    options: { only: { type: "string" }, short: { type: "boolean", default: false }, help: { type: "boolean" } },
+  });
+  if (values.help) return undefined;
+  const only = values.only?.split(",");
+  const wanted = proofParts.filter(({ id }) => only?.some((part) => id.includes(part)) ?? true);
+  if (wanted.length === 0) throw new Error(`No part is called "${values.only}".`);
+  return { short: values.short, wanted };
+});
+
+const folder = short ? workDir : join(root, "docs");
 mkdirSync(join(folder, "proof"), { recursive: true });
 for (const [index, part] of wanted.entries()) await prove(part, `[${index + 1}/${wanted.length}]`);
 
 /** @param {import("./lib/proof-parts.mjs").Part} part @param {string} position */
 async function prove(part, position) {
-  const args = options.short ? part.short : part.full;
+  const args = short ? part.short : part.full;
   const command = ["npm", "run", part.script, ...(args.length === 0 ? [] : ["--", ...args])];
   const label = `${position} ${part.title}`;
   const commit = commitNow();
@@ -41,7 +50,11 @@ async function prove(part, position) {
     progress.output(line);
     lines.push(line);
   };
-  const failure = await runCommand(command[0] ?? "", command.slice(1), { cwd: root, onLine }).then(
+  const failure = await runCommand(command[0] ?? "", command.slice(1), {
+    cwd: root,
+    env: short ? {} : (part.env ?? {}),
+    onLine,
+  }).then(
     () => part.judge?.(lines),
     (error) => (error instanceof CommandFailed ? error.message : `${error}`),
   );
@@ -74,10 +87,15 @@ function commitNow() {
   return git("rev-parse", "--short", "HEAD") + (changed ? " with local changes" : "");
 }
 
+/** Where this machine keeps things says nothing to others. @param {string} line */
+function withoutOwnPaths(line) {
+  return line.replaceAll(`${root}${sep}`, "").replaceAll(process.execPath, "node");
+}
+
 /** The output less the progress and what npm and the steps before say. @param {string[]} lines */
 function figuresOf(lines) {
   const noise = /^(> |npm |▶|✔ \[|✖ \[|- \[|\[\d+\/\d+\]|[█░⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]|\[[#.]+\]|\s*\d+ %\s|\s+\d+ s\s)/;
-  const said = lines.map((line) => line.trimEnd()).filter((line) => !noise.test(line));
+  const said = lines.map((line) => withoutOwnPaths(line.trimEnd())).filter((line) => !noise.test(line));
   // One empty line between paragraphs, none around them.
   return said
     .filter((line, index) => line !== "" || (said[index - 1] ?? "") !== "")

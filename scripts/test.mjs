@@ -6,7 +6,7 @@ import { readJson, root, toolPath, workDir } from "./lib/paths.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { runSteps, writeOutcome } from "./lib/run-steps.mjs";
 
-const SIZES = ["quick", "full"];
+const SIZES = ["quick", "full", "long"];
 const size = process.env.HEDDLE_TEST_SIZE ?? "quick";
 if (!SIZES.includes(size)) throw new Error(`HEDDLE_TEST_SIZE is one of ${SIZES.join(", ")}; it was "${size}"`);
 

@@ -133,7 +133,7 @@ async function actOnce(engine: ReturnType<typeof createEngine>, chance: Chance):
 }
 
 test("every run of every family ends, whatever happens to it meanwhile", async () => {
-  const rounds = size(60, 2_000);
+  const rounds = size(40, 600, 2_000);
   let runs = 0;
   let suspensions = 0;
   const from = Number(process.env.HEDDLE_SEED ?? 1);

@@ -87,7 +87,6 @@ export function faultyStorage(): FaultyStorage {
         announce: guard("work.announce", (worker) => work.announce(worker)),
         findDead: guard("work.findDead", (workers) => work.findDead(workers)),
         watch: (hint) => (faults.deaf ? () => {} : work.watch(hint)),
-        purge: guard("work.purge", () => work.purge()),
       },
     };
   };

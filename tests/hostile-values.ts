@@ -10,6 +10,22 @@ const fields = [
   ...["whenBusy", "ifNotExists", "onCompletion", "wait", "grace", "note", "rollback", "options", "key", "schema"],
   ...["expiresIn", "at", "from", "keep", "maxAge", "olderThan", "timeout", "messageId", "question", "durability"],
   ...["breakpoints", "storage", "agents", "executor", "work", "limits", "retention", "lease", "heartbeat", "output"],
+  ...["seed", "clock", "random", "now", "patience", "nth", "type", "rolledBack", "starts", "suspendAfter", "onSettle"],
+  ...["command", "args", "cwd", "env", "protocol", "secrets", "image", "build", "mounts", "tmpfs", "labels", "engine"],
+  ...[
+    "network",
+    "user",
+    "capabilities",
+    "warm",
+    "reapEvery",
+    "registry",
+    "role",
+    "wait",
+    "database",
+    "poll",
+    "closeGrace",
+  ],
+  ...["entries", "final", "faults", "threads", "runs", "logs", "workers", "clients", "earlier", "pruned", "folder"],
   ...["run", "path", "connectionString", "pool", "connections", "listen", "prepare", "synchronous", "__proto__"],
 ];
 
@@ -80,6 +96,9 @@ const scalars = fc.oneof(
 );
 const options = fc.dictionary(fc.constantFrom(...fields), scalars, { maxKeys: 4, noNullPrototype: false });
 const nested = fc.dictionary(fc.constantFrom(...fields), fc.oneof(scalars, options, fc.array(options)), { maxKeys: 3 });
+
+/** Fields that a public entry may read, with anything at all in them. */
+export const hostileOptions: fc.Arbitrary<Readonly<Record<string, unknown>>> = fc.oneof(options, nested);
 
 /** One argument. */
 export const hostileValue: fc.Arbitrary<unknown> = fc.oneof(

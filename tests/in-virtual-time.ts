@@ -19,7 +19,7 @@ export function inVirtualTime<Host>(storage: Storage<Host>, watchers: Watchers):
     for (const watcher of watchers) {
       const isShared = [...watchers].filter((other) => other.storage === storage).length > 1;
       if (watcher.storage !== storage || isShared)
-        void clock?.turn().then(() => watchers.has(watcher) && watcher.hint());
+        void (clock?.turn() ?? Promise.resolve()).then(() => watchers.has(watcher) && watcher.hint());
     }
   };
   const told = async <Result>(work: Promise<Result>): Promise<Result> => {

@@ -129,7 +129,7 @@ onEveryStorage("one writer per thread", (kind) => {
     await refusal("QUEUE_FULL", () => thread.start(worker.agent, 2));
   });
 
-  test("a line longer than a thousand is shown whole", async () => {
+  test("a line longer than a thousand is shown whole", { timeout: 120_000 }, async () => {
     const worker = handDriven({ whenBusy: "enqueue" });
     const { engine } = await setUp(kind, { agents: [worker.agent], queueBound: Number.POSITIVE_INFINITY, work: false });
     const thread = await engine.threads.create();

@@ -9,13 +9,15 @@ import { defineAgent, HeddleError } from "@heddle/core";
 import type { StorageSnapshot } from "@heddle/core/testing";
 import { checkInvariants } from "@heddle/core/testing";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { read } from "./frames.js";
 import type { World } from "./set-up.js";
 import { setUp } from "./set-up.js";
 import { size } from "./size.js";
 import type { StorageKind } from "./storages.js";
-import { storages } from "./storages.js";
+import { closeDatabases, storages } from "./storages.js";
+
+afterAll(closeDatabases);
 
 type How = "succeed" | "fail" | "hang" | "checkpoint and hang" | "fail once" | "return rubbish" | "append";
 
@@ -369,8 +371,8 @@ class Player {
 
 /** Where a server answers, sequences take long: there are fewer of them. */
 const games: readonly [name: string, kinds: readonly StorageKind[], sequences: number][] = [
-  ["embedded storage", storages.filter(({ takesTurns }) => takesTurns), size(60, 1_500)],
-  ["storage", storages, size(6, 100)],
+  ["embedded storage", storages.filter(({ takesTurns }) => takesTurns), size(40, 400, 1_500)],
+  ["storage", storages, size(6, 25, 100)],
 ];
 
 test.each(games)(

@@ -143,4 +143,22 @@ onEveryStorage("sleep", (kind) => {
     await runUntilIdle();
     expect(await run.settled()).toMatchObject({ status: "failed", error: { code: "INVALID_ARGUMENT" } });
   });
+
+  test.each([["a key"], [5], [null], [[]]])(
+    "a sleep with %j for options is refused: the key would be ignored",
+    async (options) => {
+      const agent = defineAgent({
+        name: "wrong",
+        run: async ({ sleep, sleepUntil }) => {
+          const calls = [() => sleep(1, options as never), () => sleepUntil(new Date(), options as never)];
+          const codes = await Promise.all(calls.map((call) => call().then(undefined, (error) => error.code)));
+          return { output: codes };
+        },
+      });
+      const { engine, runUntilIdle } = await setUp(kind, { agents: [agent] });
+      const run = await engine.runs.start(agent, null);
+      await runUntilIdle();
+      expect(await run.result()).toEqual(["INVALID_ARGUMENT", "INVALID_ARGUMENT"]);
+    },
+  );
 });

@@ -55,6 +55,6 @@ describe.each(others)("memory and %s", (_name, fixture, sequences) => {
   test("give the same results", { timeout: 900_000 }, async () => {
     const property = fc.asyncProperty(randomSteps(60), (steps) => sameResults(memoryFixture(), fixture(), steps));
     // A failing sequence is made smaller for a while, not for ever.
-    await fc.assert(property, { numRuns: sequences, interruptAfterTimeLimit: size(60_000, 240_000) });
+    await fc.assert(property, { numRuns: sequences, interruptAfterTimeLimit: size(60_000, 120_000, 240_000) });
   });
 });

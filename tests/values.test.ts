@@ -35,10 +35,10 @@ const notJson: [string, unknown, string][] = [
   ["undefined in an array", [1, undefined], "values.bad[1]"],
   ["a hole in an array", holey, "values.bad[1]"],
   [
-    "a getter",
+    "a getter that throws",
     {
       get secret() {
-        return 1;
+        throw new Error("not for you");
       },
     },
     "values.bad.secret",
@@ -312,6 +312,30 @@ onEveryStorage("values", (kind) => {
       script = () => ({ values: { messages: [] } });
       await (await thread.start(scripted, null)).result();
       expect((await (await thread.start(chat, null)).settled()).status).toBe("succeeded");
+    });
+
+    test("what others changed since is looked at anew, also where it was right before", async () => {
+      const strict = defineAgent({
+        name: "strict",
+        values: z.object({ n: z.number(), kept: z.string() }),
+        run: ({ values }) => ({ output: values.n }),
+      });
+      const { engine } = await setUp(kind, { agents: [strict, scripted] });
+      const thread = await engine.threads.create({ values: { n: 1, kept: "x" } });
+      const edits = [
+        [{ n: 2 }, "succeeded"],
+        [{ n: "two" }, "failed"],
+        [{ n: 3, other: [] }, "succeeded"],
+        [{ kept: REMOVE }, "failed"],
+        [{ kept: "y", other: REMOVE }, "succeeded"],
+      ] as const;
+      for (const [values, status] of edits) {
+        script = () => ({ values });
+        await (await thread.start(scripted, null)).result();
+        const outcome = await (await thread.start(strict, null)).settled();
+        expect(outcome.status, JSON.stringify(values)).toBe(status);
+        if (outcome.status === "failed") expect(outcome.error.code).toBe("INVALID_VALUES");
+      }
     });
 
     test("a schema that transforms is refused", async () => {

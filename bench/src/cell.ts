@@ -15,7 +15,6 @@ export async function measureCell(work: () => Promise<Round>, leastMs: number): 
   const rounds: Round[] = [];
   do {
     rounds.push(await work());
-    globalThis.gc?.();
   } while (total(rounds, (round) => round.ms) < leastMs);
   const names = new Set(rounds.flatMap(({ figures }) => Object.keys(figures ?? {})));
   return {

@@ -33,7 +33,7 @@ export function chartOf(reports: readonly Report[], caption: string): string {
   const height = y + 16;
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">\n` +
-    `<style>${style}\n</style>\n${parts.join("\n")}\n</svg>\n`
+    `<title>${escaped(caption)}</title>\n<style>${style}\n</style>\n${parts.join("\n")}\n</svg>\n`
   );
 }
 
@@ -48,6 +48,9 @@ function bar(y: number, system: string, value: number, most: number): string {
 }
 
 function text(x: number, y: number, content: string, kind = ""): string {
-  const escaped = content.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  return `<text x="${x}" y="${y}"${kind === "" ? "" : ` class="${kind}"`}>${escaped}</text>`;
+  return `<text x="${x}" y="${y}"${kind === "" ? "" : ` class="${kind}"`}>${escaped(content)}</text>`;
+}
+
+function escaped(content: string): string {
+  return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }

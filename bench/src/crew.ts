@@ -32,7 +32,6 @@ export class Crew implements AsyncDisposable {
 async function start({ module, options, env }: SystemSpec): Promise<ChildProcess> {
   const member = fork(script, [module, JSON.stringify(options)], {
     env: { ...process.env, ...env },
-    execArgv: [...process.execArgv, "--expose-gc"],
     // What it prints is not ours to show on standard output, which is for figures.
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });

@@ -12,6 +12,7 @@ import type { Row } from "./row.js";
 import { methods } from "./workload.js";
 
 await runCommand({
+  script: "bench",
   title: "Heddle",
   chart: fileURLToPath(new URL("../../docs/benchmarks.svg", import.meta.url)),
   rows,

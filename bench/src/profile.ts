@@ -8,8 +8,8 @@ import { Session } from "node:inspector/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { positive, readOptions } from "../../scripts/lib/read-options.mjs";
 import { startServer } from "./postgres-server.js";
-import type { Kind } from "./system.js";
 import { kinds } from "./system.js";
 import { createSystem } from "./systems/heddle.js";
 import type { StorageOptions } from "./systems/heddle-storage.js";
@@ -20,18 +20,37 @@ interface Spent {
   ms: number;
 }
 
-const { values: options } = parseArgs({
-  args: process.argv.slice(2).filter((argument) => argument !== "--"),
-  options: {
-    storage: { type: "string", default: "sqlite" },
-    kind: { type: "string", default: "stateless" },
-    seconds: { type: "string", default: "5" },
-    functions: { type: "string", default: "30" },
-    file: { type: "string" },
-  },
+const storages: readonly StorageOptions["storage"][] = ["memory", "sqlite", "postgres"];
+
+const usage = `npm run bench:profile -- [options]
+
+  --storage S     ${storages.join(", ")} (default sqlite)
+  --kind K        ${kinds.join(", ")} (default stateless)
+  --seconds N     how long at the least (default 5)
+  --functions N   how many are shown (default 30)
+  --file FILE     the whole profile, for a browser's developer tools`;
+
+const options = readOptions(usage, () => {
+  const { values } = parseArgs({
+    args: process.argv.slice(2).filter((argument) => argument !== "--"),
+    options: {
+      storage: { type: "string", default: "sqlite" },
+      kind: { type: "string", default: "stateless" },
+      seconds: { type: "string", default: "5" },
+      functions: { type: "string", default: "30" },
+      file: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const storage = storages.find((name) => name === values.storage);
+  const kind = kinds.find((name) => name === values.kind);
+  if (storage === undefined) throw new Error(`--storage is one of ${storages.join(", ")}; it was "${values.storage}"`);
+  if (kind === undefined) throw new Error(`--kind is one of ${kinds.join(", ")}; it was "${values.kind}"`);
+  const [seconds, functions] = [positive("seconds", values.seconds), positive("functions", values.functions)];
+  return { file: values.file, storage, kind, seconds, functions };
 });
-const kind = kinds.find((name) => name === options.kind) as Kind;
-const storage = options.storage as StorageOptions["storage"];
+const { storage, kind } = options;
 const folder = mkdtempSync(join(tmpdir(), "heddle-profile-"));
 const server = storage === "postgres" ? await startServer(tmpdir()) : undefined;
 try {
@@ -50,7 +69,7 @@ async function profile(work: () => Promise<{ operations: number; ms: number; cpu
   await session.post("Profiler.setSamplingInterval", { interval: 200 });
   await session.post("Profiler.start");
   const total = { operations: 0, ms: 0, cpuMs: 0 };
-  while (total.ms < Number(options.seconds) * 1_000) {
+  while (total.ms < options.seconds * 1_000) {
     const { operations, ms, cpuMs } = await work();
     total.operations += operations;
     total.ms += ms;
@@ -64,11 +83,7 @@ async function profile(work: () => Promise<{ operations: number; ms: number; cpu
   );
   for (const [title, nameOf, most] of [
     ["By package", (frame: Frame) => packageOf(frame), 20],
-    [
-      "By function",
-      (frame: Frame) => `${frame.functionName || "(anonymous)"}  ${placeOf(frame)}`,
-      Number(options.functions),
-    ],
+    ["By function", (frame: Frame) => `${frame.functionName || "(anonymous)"}  ${placeOf(frame)}`, options.functions],
   ] as const) {
     console.log(`\n${title}, own time per operation`);
     for (const { what, ms } of spentBy(taken as Profile, nameOf).slice(0, most))
@@ -105,8 +120,8 @@ function spentBy({ nodes, samples = [], timeDeltas = [] }: Profile, nameOf: (fra
 function packageOf({ url, functionName }: Frame): string {
   if (url === "") return functionName.startsWith("(") ? functionName : "V8 and native code";
   if (url.startsWith("node:")) return "Node";
-  const own = /\/packages\/([^/]+)\/dist\/(?:src\/)?([^/]+)\//.exec(url);
-  if (own !== null) return `${own[1]}/${own[2]}`;
+  const own = /\/packages\/([^/]+)\/dist\/(?:src\/)?(?:([^/]+)\/)?/.exec(url);
+  if (own !== null) return own.slice(1).filter(Boolean).join("/");
   const other = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url);
   return other?.[1] ?? "the benchmark";
 }

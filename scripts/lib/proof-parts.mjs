@@ -5,6 +5,7 @@
  * @property {string} script of package.json
  * @property {string[]} full its arguments
  * @property {string[]} short to see that it works
+ * @property {Record<string, string>} [env]
  * @property {(lines: string[]) => string | undefined} [judge] what its exit code does not tell: why it failed
  */
 
@@ -28,7 +29,7 @@ export const proofParts = [
     id: `chaos-${storage}`,
     title: `Real processes killed and stopped under load, ${storage}`,
     script: "chaos",
-    full: ["--storage", storage, "--minutes", "30", "--runs", "0"],
+    full: ["--storage", storage, "--minutes", "10", "--runs", "0"],
     short: ["--storage", storage, "--minutes", "0.2"],
   })),
   ...["sqlite", "postgres"].map((storage) => ({
@@ -38,6 +39,21 @@ export const proofParts = [
     full: ["--storage", storage, "--minutes", "60"],
     short: ["--storage", storage, "--minutes", "1"],
   })),
+  {
+    id: "kills-and-races",
+    title: "Kills, races and random commands, in numbers too large for CI",
+    script: "test",
+    full: ["tests/proofs", "tests/same-on", "tests/storages-agree", "tests/children-at-random", "tests/fuzz.test"],
+    short: ["tests/proofs/one-answer"],
+    env: { HEDDLE_TEST_SIZE: "long" },
+  },
+  {
+    id: "mutation",
+    title: "Changes to the model and the engine's writer, noticed by the tests",
+    script: "mutate",
+    full: [],
+    short: ["--only", "retry"],
+  },
   {
     id: "peers",
     title: "Speed beside the peers",
@@ -51,5 +67,6 @@ export const proofParts = [
 /** @param {string[]} lines */
 function unmetBounds(lines) {
   const unmet = lines.filter((line) => line.startsWith("  NOT MET"));
-  return unmet.length === 0 ? undefined : `${unmet.length} bounds are not met`;
+  if (unmet.length === 0) return undefined;
+  return unmet.length === 1 ? "1 bound is not met" : `${unmet.length} bounds are not met`;
 }

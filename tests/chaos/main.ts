@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { History } from "@heddle/core/testing";
 import { checkHistory } from "@heddle/core/testing";
+import { readOptions } from "../../scripts/lib/read-options.mjs";
 import { ownMounts } from "./database.js";
 import type { ChaosOptions } from "./options.js";
 import { parseOptions, usage } from "./options.js";
@@ -14,11 +15,7 @@ import { runChaos } from "./run-chaos.js";
 import { showProgress } from "./screen.js";
 
 async function main(args: readonly string[]): Promise<number> {
-  const options = parseOptions(args);
-  if (options === undefined) {
-    console.log(usage);
-    return 0;
-  }
+  const options = readOptions(usage, () => parseOptions(args));
   if (typeof options === "string") return checkAgain(options);
   if (options.storage === "sqlite") {
     const code = runWithOwnMounts(args);

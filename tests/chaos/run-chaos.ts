@@ -3,7 +3,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import type { History, Violation } from "@heddle/core/testing";
 import { checkHistory, HistoryFile, manualClock, readEntries, readFinalState } from "@heddle/core/testing";
 import { spawnProgram } from "../proofs/support/program.js";
@@ -43,8 +42,6 @@ export interface ChaosResult {
 const rest = 8_000;
 /** What was accepted is settled so long after the last fault, at the latest. */
 const patience = 180_000;
-
-const program = (name: string): string => fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url));
 
 /** @param folder an empty one: it gets the database, where that is a file, and what all processes write down */
 export async function runChaos(
@@ -149,7 +146,7 @@ class Chaos {
   #worker(name: string): Seat<WorkerTold, WorkerCommand> {
     return new Seat<WorkerTold, WorkerCommand>({
       name,
-      start: (process) => spawnProgram(program("worker"), [JSON.stringify(this.#setting), process]),
+      start: (process) => spawnProgram("chaos/programs/worker", [JSON.stringify(this.#setting), process]),
       recorder: this.#recorder,
       onTold: (told) => {
         if (told.type === "ready") this.#attempts.set(name, 0);
@@ -169,7 +166,7 @@ class Chaos {
         process = next;
         this.#finished.delete(name);
         const steps = lanes.map((lane) => String(this.#steps[lane] ?? -1));
-        return spawnProgram(program("client"), [JSON.stringify(this.#setting), process, ...steps]);
+        return spawnProgram("chaos/programs/client", [JSON.stringify(this.#setting), process, ...steps]);
       },
       recorder: this.#recorder,
       onTold: (told) => {
@@ -199,29 +196,31 @@ class Chaos {
   }
 
   async #load(): Promise<void> {
-    await this.#whenUp();
+    await this.#whenUp(60_000);
     const over = new AbortController();
     const troubles = this.#allTroubles();
     const made = troubles.map((trouble) => this.#make(trouble, over.signal));
     const until = performance.now() + this.#options.minutes * 60_000;
     while (this.view().accepted < this.#options.runs && performance.now() < until) await sleep(50);
-    // A short one, too, has seen everything.
     await this.#within(60_000, "each trouble befell", () => troubles.every(({ kind }) => this.#troubles.has(kind)));
     over.abort();
     await Promise.all(made);
-    await this.#whenUp();
+    // What waited in the queues takes processes along still.
+    await this.#whenUp(patience);
     for (const client of this.#clients) client.send({ type: "finish" });
     this.#recorder.note({ type: "faults_over" });
   }
 
   #allTroubles(): Trouble[] {
-    const { lease } = this.#options;
+    const { lease, minutes } = this.#options;
+    // A short one, too, sees each a few times.
+    const atLeastEvery = (minutes * 60_000) / 3;
     const kill = async (seats: readonly Target[]): Promise<number | undefined> => {
       const seat = anyOf(seats);
       seat?.kill();
       return seat && 0;
     };
-    return [
+    const troubles: Trouble[] = [
       { kind: "kill a worker", every: 3_000, act: () => kill(this.#workers) },
       { kind: "kill a client", every: 15_000, act: () => kill(this.#clients) },
       {
@@ -252,6 +251,7 @@ class Chaos {
         },
       })),
     ];
+    return troubles.map((trouble) => ({ ...trouble, every: Math.min(trouble.every, atLeastEvery) }));
   }
 
   /** Over and over, in the given rhythm. */
@@ -270,9 +270,9 @@ class Chaos {
     }
   }
 
-  async #whenUp(): Promise<void> {
+  async #whenUp(ms: number): Promise<void> {
     const seats = [...this.#workers, ...this.#clients];
-    await this.#within(60_000, "all processes are up", () => seats.every(({ state }) => state === "up"));
+    await this.#within(ms, "all processes are up", () => seats.every(({ state }) => state === "up"));
   }
 
   /** Every run that was accepted, and everybody who waits for one. */

@@ -19,7 +19,7 @@ import { minutes, sized } from "./support/size.js";
 import { printTable } from "./support/table.js";
 import { tempDir } from "./support/temp-dir.js";
 
-const races = sized({ quick: 500, full: 10_000 });
+const races = sized({ quick: 300, full: 5_000, long: 10_000 });
 const racesBetweenProcesses = sized({ quick: 60, full: 1_000 });
 const atOnce = 16;
 /** Of the races each outcome must have at least this share: else they were no races. */

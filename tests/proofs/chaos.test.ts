@@ -15,8 +15,8 @@ const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 const main = fileURLToPath(new URL("../chaos/main.ts", import.meta.url));
 
 const load = sized({
-  quick: ["--minutes", "0.25", "--runs", "0", "--threads", "8", "--workers", "3", "--clients", "1"],
-  full: ["--minutes", "20", "--runs", "2000", "--threads", "50", "--workers", "8", "--clients", "2"],
+  quick: ["--minutes", "0.1", "--runs", "0", "--threads", "8", "--workers", "3", "--clients", "1"],
+  full: ["--minutes", "3", "--runs", "2000", "--threads", "50", "--workers", "4", "--clients", "2"],
 });
 
 test.each([

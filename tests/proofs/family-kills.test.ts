@@ -28,10 +28,10 @@ const server = useServer();
 const subjects = [
   {
     name: "PostgreSQL",
-    kills: sized({ quick: 6, full: 300 }),
+    kills: sized({ quick: 4, full: 100, long: 300 }),
     create: () => JSON.stringify({ connectionString: server().url(), schema: freshSchema() }),
   },
-  { name: "SQLite", kills: sized({ quick: 6, full: 300 }), create: () => join(tempDir(), "runs.db") },
+  { name: "SQLite", kills: sized({ quick: 4, full: 100, long: 300 }), create: () => join(tempDir(), "runs.db") },
 ];
 
 test.each(subjects)("$kills kills, on $name", { timeout: 40 * minutes }, async ({ name, kills, create }) => {

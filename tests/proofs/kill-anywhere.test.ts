@@ -24,11 +24,11 @@ import { countBy, median, printTable, quantile } from "./support/table.js";
 import { tempDir } from "./support/temp-dir.js";
 import { within } from "./support/within.js";
 
-const kills = sized({ quick: 8, full: 200 });
-const leastPerPhase = sized({ quick: 2, full: 20 });
+const kills = sized({ quick: 4, full: 100, long: 200 });
+const leastPerPhase = sized({ quick: 1, full: 10, long: 20 });
 const threadCount = 12;
 /** All invariants are checked, and what is settled compared with the time before, after every so many kills. */
-const inspectEvery = sized({ quick: 4, full: 20 });
+const inspectEvery = sized({ quick: 2, full: 20 });
 
 type Loaded = Program<LoadedTold, LoadedCommand>;
 

@@ -17,12 +17,12 @@ import { type PostgresDatabase, storageAt } from "./support/storage-at.js";
 import { median, printTable, quantile } from "./support/table.js";
 import { within } from "./support/within.js";
 
-const cancels = sized({ quick: 20, full: 200 });
+const cancels = sized({ quick: 10, full: 60, long: 200 });
 /** Cancels that are under way at the same time. */
 const lanes = sized({ quick: 5, full: 10 });
 const deltas = sized({ quick: 100, full: 2_000 });
-const hostStarts = sized({ quick: 20, full: 200 });
-const victims = sized({ quick: 1, full: 5 });
+const hostStarts = sized({ quick: 10, full: 60, long: 200 });
+const victims = sized({ quick: 1, full: 2, long: 5 });
 const server = useServer();
 
 type Worker = Program<WorkerTold, WorkerCommand>;

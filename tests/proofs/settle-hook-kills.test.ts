@@ -44,7 +44,7 @@ interface Subject {
 const subjects: Subject[] = [
   {
     name: "PostgreSQL",
-    kills: sized({ quick: 12, full: 1_000 }),
+    kills: sized({ quick: 6, full: 300, long: 1_000 }),
     create() {
       const schema = freshSchema();
       const database = JSON.stringify({ connectionString: server().url(), schema });
@@ -53,7 +53,7 @@ const subjects: Subject[] = [
   },
   {
     name: "SQLite",
-    kills: sized({ quick: 6, full: 200 }),
+    kills: sized({ quick: 4, full: 60, long: 200 }),
     create() {
       const database = join(tempDir(), "runs.db");
       const query = async (text: string) => {

@@ -16,11 +16,14 @@ import { printTable } from "./support/table.js";
 const atOnce = 16;
 /** Of the races each outcome must have at least this share: else they were no races. */
 const leastShare = 0.05;
+/** Turns of the event loop. */
+const leastStep = 0.1;
 
 type Outcome = "taken" | "ran by itself";
 
 onEveryStorage("steer against finish", (kind) => {
-  const races = Math.ceil(sized({ quick: 300, full: 10_000 }) * kind.fullShare);
+  // Fewer would be over before they are even.
+  const races = Math.max(300, Math.ceil(sized({ quick: 1_000, full: 10_000 }) * kind.fullShare));
 
   test(`${races} races`, { timeout: 20 * minutes }, async () => {
     /** By message: the runs whose agents saw it. */
@@ -45,14 +48,23 @@ onEveryStorage("steer against finish", (kind) => {
     await engine.start();
     const counts: Record<Outcome, number> = { taken: 0, "ran by itself": 0 };
     const progress = startProgress(`steer against finish, ${kind.name}`, races);
-    /** Keeps the race even, whatever the machine is like. */
+    /** Turns that the message waits, on average; below 0: turns that the live run waits. Keeps the race even, whatever the machine is like. */
     let lead = 4;
+    let step = leastStep;
+    let last: Outcome | undefined;
+    const even = (outcome: Outcome): void => {
+      // The longer one side wins, the faster the other is helped; but those under way do not know of it yet.
+      step = outcome === last ? Math.min(step * 1.5, 2 + Math.abs(lead) / atOnce) : leastStep;
+      lead += outcome === "taken" ? step : -step;
+      last = outcome;
+    };
     let started = 0;
     let done = 0;
 
     const race = async (thread: ThreadHandle, round: number): Promise<Outcome> => {
-      const live = await thread.start(racer, { message: `live ${round}`, turns: Math.round(8 * Math.random()) });
-      for (let turn = Math.round(lead * 2 * Math.random()); turn > 0; turn--) await nextTurn();
+      const turns = Math.round((8 + 2 * Math.max(0, -lead)) * Math.random());
+      const live = await thread.start(racer, { message: `live ${round}`, turns });
+      for (let turn = Math.round(Math.max(0, lead) * 2 * Math.random()); turn > 0; turn--) await nextTurn();
       const sent = await thread.start(racer, { message: `sent ${round}`, turns: 0 });
       const [outcome] = await Promise.all([sent.result(), live.result()]);
       return judge(live, sent, round, outcome);
@@ -72,7 +84,7 @@ onEveryStorage("steer against finish", (kind) => {
       const thread = await engine.threads.create();
       while (started < races) {
         const outcome = await race(thread, ++started);
-        lead = Math.max(0, lead + (outcome === "taken" ? 0.1 : -0.1));
+        even(outcome);
         counts[outcome]++;
         progress.at(++done, `taken ${counts.taken}, by itself ${counts["ran by itself"]}`);
       }

@@ -193,7 +193,7 @@ async function checkReads({ path, threadId, checkpoints }: Conversation): Promis
     }
     const allowed = promise.read.factor * median(parses) + promise.read.plus;
     rows.push([String(turn), json.length / 1_000, median(parses), median(reads), allowed]);
-    if (size === "full") expect(median(reads), `reading checkpoint ${turn}, ms`).toBeLessThanOrEqual(allowed);
+    if (size !== "quick") expect(median(reads), `reading checkpoint ${turn}, ms`).toBeLessThanOrEqual(allowed);
   }
   printTable("reading any checkpoint, cold", rows);
 }

@@ -19,8 +19,8 @@ import { countBy, median, printTable, quantile } from "./support/table.js";
 import { tempDir } from "./support/temp-dir.js";
 import { within } from "./support/within.js";
 
-const samples = sized({ quick: 40, full: 400 });
-const kills = sized({ quick: 3, full: 30 });
+const samples = sized({ quick: 20, full: 400 });
+const kills = sized({ quick: 2, full: 30 });
 /** The promise: DESIGN section 8, for cancel and events between processes on SQLite. */
 const crossing = { p99: 500 };
 

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Engine } from "@heddle/core";
 import { createEngine } from "@heddle/core";
+import { readOptions } from "../../scripts/lib/read-options.mjs";
 import { openDatabase, type SoakDatabase } from "./database.js";
 import { judge, MB } from "./judge.js";
 import { agents, Load } from "./load.js";
@@ -16,10 +17,9 @@ const fewestSamples = 8;
 const leastInterval = 5_000;
 const tick = 100;
 
-const options = parseOptions(process.argv.slice(2));
-if (options === undefined) console.log(usage);
+const options = readOptions(usage, () => parseOptions(process.argv.slice(2)));
 // Said outright: what stops an embedded PostgreSQL at the end would answer 0 for us.
-else process.exit((await soak(options)) ? 0 : 1);
+process.exit((await soak(options)) ? 0 : 1);
 
 async function soak(options: SoakOptions): Promise<boolean> {
   const database = await openDatabase(options);

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { positive } from "../../scripts/lib/read-options.mjs";
 
 export interface SoakOptions {
   readonly storage: "memory" | "sqlite" | "postgres";
@@ -32,10 +33,4 @@ export function parseOptions(args: readonly string[]): SoakOptions | undefined {
   if (storage !== "memory" && storage !== "sqlite" && storage !== "postgres")
     throw new Error(`--storage is sqlite, postgres or memory; it was "${storage}"`);
   return { storage, minutes: positive("minutes", values.minutes), rate: positive("rate", values.rate) };
-}
-
-function positive(name: string, text: string): number {
-  const number = Number(text);
-  if (number > 0 && Number.isFinite(number)) return number;
-  throw new Error(`--${name} is a number above 0; it was "${text}"`);
 }

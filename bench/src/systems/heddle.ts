@@ -7,6 +7,7 @@ import type { SqliteHost } from "@heddle/storage-sqlite";
 import { z } from "zod";
 import { longThread } from "../long-thread.js";
 import { metered, meteredEach } from "../meter.js";
+import { schemaBytes } from "../schema-bytes.js";
 import type { Kind, Round, System, Work } from "../system.js";
 import type { Sizes } from "../workload.js";
 import { answer, atOnce, burst, frame, inLanes, question, turnOfTheLoop } from "../workload.js";
@@ -97,7 +98,7 @@ export function createSystem(options: StorageOptions): System {
       withEngine(async (engine, place) => {
         const thread = await engine.threads.create();
         const takeTurn = async (turn: number) => (await thread.start(chat, { turn })).result();
-        return longThread(sizes, takeTurn, place.file === undefined ? undefined : () => bytesOf(engine, place));
+        return longThread(sizes, takeTurn, bytesOf(engine, place));
       }),
     deltas: ({ frames }) => withEngine((engine) => deltas(engine, frames)),
     events: ({ frames }) => withEngine((engine) => metered(frames, () => recordAll(engine, frames))),
@@ -151,8 +152,14 @@ function requireAll(what: string, seen: number, expected: number): void {
   if (seen !== expected) throw new Error(`${seen} of ${expected} ${what} arrived`);
 }
 
+/** Asks for what is stored; `undefined`: nothing is. */
+function bytesOf(engine: Engine, { open }: Place): (() => Promise<number>) | undefined {
+  if (open.storage === "postgres") return () => schemaBytes(open.url, open.schema);
+  return open.storage === "sqlite" ? () => fileBytes(engine, open.path) : undefined;
+}
+
 /** The file's size after its log was moved into it. */
-async function bytesOf(engine: Engine, { file = "" }: Place): Promise<number> {
+async function fileBytes(engine: Engine, file: string): Promise<number> {
   const { host } = await engine.transaction(async (tx) => tx);
   (host as SqliteHost).database.pragma("wal_checkpoint(truncate)");
   return statSync(file).size;

@@ -15,6 +15,7 @@ import { metered, meteredEach } from "../meter.js";
 import { numberedSchemas } from "../numbered-schemas.js";
 import type { RawThread } from "../raw-rows.js";
 import { newId, rawPolicy, rawTables } from "../raw-rows.js";
+import { schemaBytes } from "../schema-bytes.js";
 import type { Round, System } from "../system.js";
 import { answer, atOnce, burst, frame, inLanes, question } from "../workload.js";
 
@@ -88,7 +89,7 @@ export function createSystem({ url, how }: RawPostgresOptions): System {
     const pool = new pg.Pool({ connectionString: url, max, options: `-c search_path=${schema}` });
     try {
       await createTables(pool, schema);
-      return await work(new RawPostgres(pool, how));
+      return await work(new RawPostgres(pool, how, schema));
     } finally {
       await pool.end();
     }
@@ -117,7 +118,8 @@ export function createSystem({ url, how }: RawPostgresOptions): System {
     longThread: (sizes) =>
       withDatabase(async (database) => {
         const thread = await newThread(database);
-        return longThread(sizes, (turn) => takeTurns(database, [thread], turn));
+        const bytes = () => schemaBytes(url, database.schema);
+        return longThread(sizes, (turn) => takeTurns(database, [thread], turn), bytes);
       }),
     events: ({ frames }) =>
       withDatabase(async (database) => {
@@ -135,10 +137,12 @@ export function createSystem({ url, how }: RawPostgresOptions): System {
 
 class RawPostgres {
   readonly pool: pg.Pool;
+  readonly schema: string;
   readonly #byStatement: boolean;
 
-  constructor(pool: pg.Pool, how: RawPostgresOptions["how"]) {
+  constructor(pool: pg.Pool, how: RawPostgresOptions["how"], schema: string) {
     this.pool = pool;
+    this.schema = schema;
     this.#byStatement = how === "grouped by statement";
   }
 

@@ -3,10 +3,18 @@
 import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkHistory, HistoryFile, historyRules, mergeEntries, readEntries } from "@heddle/core/testing";
+import {
+  checkHistory,
+  type HistoryEntry,
+  HistoryFile,
+  historyRules,
+  mergeEntries,
+  readEntries,
+} from "@heddle/core/testing";
 import { expect, onTestFinished, test } from "vitest";
+import { start } from "./check-history/parts.js";
 import { breaches } from "./check-history/planted-breaches.js";
-import { soundHistory } from "./check-history/sound-history.js";
+import { type Draft, soundHistory } from "./check-history/sound-history.js";
 
 test("a sound history is found sound", () => {
   expect(checkHistory(soundHistory())).toEqual([]);
@@ -30,6 +38,92 @@ test("a disk that was filled may be full", () => {
   history.entries[answer] = { time: 0, type: "answer", call: 10, answer: refused };
   history.entries.unshift({ time: 0, type: "fault", kind: "disk_full", worker: "", port: "", ms: 0 });
   expect(checkHistory(history)).toEqual([]);
+});
+
+test("who resumed a run may be lost with the answer, and the run it goes on from be gone: nothing is said of that lineage", () => {
+  const history = soundHistory();
+  const call = { time: 0, type: "call", client: "c9", worker: "client0" } as const;
+  const lost = { time: 0, type: "answer", answer: { type: "lost" } } as const;
+  const attempt = { time: 0, runId: "x2", attempt: 1 } as const;
+  const entries: Draft<HistoryEntry>[] = [
+    { ...call, call: 900, command: { kind: "start", starts: [start(91, { ephemeral: true })] } },
+    { ...lost, call: 900 },
+    { ...call, call: 901, command: { kind: "answer", runId: "x1", answers: { p: "a9" } } },
+    { ...lost, call: 901 },
+    {
+      ...attempt,
+      type: "attempt_started",
+      worker: "worker1",
+      n: 91,
+      threadId: null,
+      resumed: true,
+      values: { log: [], count: 0 },
+    },
+    { ...attempt, type: "step", phase: "stored", key: "u", token: "91:s-u@1" },
+    { ...attempt, type: "attempt_ended", how: "threw", token: null },
+  ];
+  const place = history.entries.findIndex((entry) => entry.type === "call" && entry.call === 55);
+  history.entries.splice(place, 0, ...entries);
+  expect(checkHistory(history)).toEqual([]);
+});
+
+test("who resumed a run may be lost, and both runs be gone: the key of the first one started no second", () => {
+  const history = soundHistory();
+  const call = { time: 0, type: "call", client: "c9", worker: "client0" } as const;
+  const answer = { time: 0, type: "answer" } as const;
+  const attempt = { time: 0, attempt: 1 } as const;
+  const begin = { ...attempt, type: "attempt_started", worker: "worker1", n: 92, threadId: null } as const;
+  const end = { ...attempt, type: "attempt_ended", how: "threw", token: null } as const;
+  const entries: Draft<HistoryEntry>[] = [
+    { ...call, call: 900, command: { kind: "start", starts: [start(92, { key: "k92", ephemeral: true })] } },
+    { ...answer, call: 900, answer: { type: "ok", value: { kind: "started", runIds: ["y1"] } } },
+    { ...begin, runId: "y1", resumed: false, values: { log: [], count: 0 } },
+    { ...attempt, runId: "y1", type: "asked", key: "p" },
+    { ...end, runId: "y1" },
+    { ...call, call: 901, command: { kind: "answer", runId: "y1", answers: { p: "a9" } } },
+    { ...answer, call: 901, answer: { type: "lost" } },
+    { ...begin, runId: "y2", resumed: true, values: { log: [], count: 0 } },
+    { ...attempt, runId: "y2", type: "answered", key: "p", token: "a9" },
+    { ...end, runId: "y2" },
+  ];
+  const place = history.entries.findIndex((entry) => entry.type === "call" && entry.call === 55);
+  history.entries.splice(place, 0, ...entries);
+  expect(checkHistory(history)).toEqual([]);
+});
+
+test.each([
+  { aborted: true, breaches: [] },
+  { aborted: false, breaches: [{ rule: "only errors that are promised" }] },
+])("a write that the storage was away for is refused only by a closing engine: $aborted", ({ aborted, breaches }) => {
+  const history = soundHistory();
+  const attempt = { time: 0, runId: "z1", attempt: 1 } as const;
+  const entries: Draft<HistoryEntry>[] = [
+    {
+      time: 0,
+      type: "call",
+      call: 900,
+      client: "c9",
+      worker: "client0",
+      command: { kind: "start", starts: [start(93, { ephemeral: true })] },
+    },
+    { time: 0, type: "answer", call: 900, answer: { type: "ok", value: { kind: "started", runIds: ["z1"] } } },
+    {
+      ...attempt,
+      type: "attempt_started",
+      worker: "worker1",
+      n: 93,
+      threadId: null,
+      resumed: false,
+      values: { log: [], count: 0 },
+    },
+    { ...attempt, type: "sent", what: "event", token: "93:e1@1", key: null },
+    ...(aborted ? [{ ...attempt, type: "aborted", code: "ENGINE_CLOSED" } as const] : []),
+    { ...attempt, type: "not_written", token: "93:e1@1", code: "STORAGE_UNAVAILABLE" },
+    { ...attempt, type: "attempt_ended", how: "threw", token: null },
+  ];
+  const place = history.entries.findIndex((entry) => entry.type === "call" && entry.call === 55);
+  history.entries.splice(place, 0, ...entries);
+  expect(checkHistory(history)).toMatchObject(breaches);
 });
 
 test("files of several processes become one history, in the order of time, with calls of their own numbers", () => {

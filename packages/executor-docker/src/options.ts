@@ -97,10 +97,12 @@ export const defaultReapEvery = 2_000;
 
 /** @throws HeddleError INVALID_ARGUMENT naming the field */
 export function checkOptions(options: DockerExecutorOptions): void {
+  requireRecord("options", options);
   const { image, build, protocol, secrets, pull, warm, mounts, tmpfs, labels, reapEvery } = options;
   if ((image === undefined) === (build === undefined)) throw invalid("image", 'or "build" is needed, and not both');
+  if (build === undefined) requireText("image", image);
+  else requireRecord("build", build);
   if (build !== undefined) requireText("build.context", build.context);
-  else requireText("image", image);
   requireOneOf("protocol", protocol, ["heddle", "json"]);
   requireOneOf("pull", pull, ["missing", "never", "always"]);
   if (protocol === "json" && secrets !== undefined) throw invalid("secrets", 'need the protocol "heddle"');
@@ -108,14 +110,47 @@ export function checkOptions(options: DockerExecutorOptions): void {
   if (Object.keys(labels ?? {}).some((name) => name.startsWith("heddle."))) {
     throw invalid("labels", 'must not begin with "heddle."');
   }
-  if (reapEvery !== undefined && !(reapEvery > 0)) throw invalid("reapEvery", "must be a positive number of ms");
-  for (const { source, target } of mounts ?? []) {
-    requireText("mounts", source);
-    requireText("mounts", target);
-  }
+  if (reapEvery !== undefined && !isPositive(reapEvery)) throw invalid("reapEvery", "must be a positive number of ms");
+  if (mounts !== undefined && !Array.isArray(mounts)) throw invalid("mounts", "must be a list");
+  for (const mount of [...(mounts ?? [])]) checkMount(mount);
+  checkTexts(options);
   for (const size of Object.values(tmpfs ?? {})) {
-    if (!(size > 0)) throw invalid("tmpfs", "gives each folder a positive size in bytes");
+    if (!isPositive(size)) throw invalid("tmpfs", "gives each folder a positive size in bytes");
   }
+}
+
+function isPositive(value: unknown): boolean {
+  return typeof value === "number" && value > 0;
+}
+
+function checkMount(mount: Mount): void {
+  requireRecord("mounts", mount);
+  requireText("mounts", mount.source);
+  requireText("mounts", mount.target);
+}
+
+function checkTexts(options: DockerExecutorOptions): void {
+  for (const field of ["workdir", "network", "user"] as const) {
+    if (options[field] !== undefined) requireText(field, options[field]);
+  }
+  for (const field of ["command", "capabilities"] as const) {
+    const list: unknown = options[field] ?? [];
+    if (!Array.isArray(list) || [...list].some((item) => typeof item !== "string")) {
+      throw invalid(field, "must be a list of texts");
+    }
+  }
+  for (const field of ["env", "labels"] as const) {
+    const record: unknown = options[field] ?? {};
+    requireRecord(field, record);
+    if (Object.values(record as object).some((value) => typeof value !== "string"))
+      throw invalid(field, "must be of texts");
+  }
+  if (options.engine !== undefined) requireRecord("engine", options.engine);
+  if (options.registry !== undefined) requireRecord("registry", options.registry);
+}
+
+function requireRecord(field: string, value: unknown): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(field, "must be an object");
 }
 
 function requireText(field: string, value: unknown): void {

@@ -17,8 +17,9 @@ withEngine("a container per attempt", () => {
     beforeAll(() => executor.open?.(host));
     afterAll(() => executor.close?.(host));
 
+    // Ten containers at once take a busy machine a while.
     for (const { group, name, run } of executorConformance) {
-      test(`${group}: ${name}`, () => run(fixture));
+      test(`${group}: ${name}`, { timeout: 60_000 }, () => run(fixture));
     }
   });
 });

@@ -75,15 +75,24 @@ function environment(own: ProcessExecutorOptions["env"]): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(handedOn.map((name) => [name, process.env[name]])), ...own };
 }
 
-function checkOptions({ command, args, protocol, secrets }: ProcessExecutorOptions): void {
+function checkOptions(options: ProcessExecutorOptions): void {
+  if (typeof options !== "object" || options === null) throw invalid("options", "must be an object");
+  const { command, args, cwd, env, protocol, secrets } = options;
   if (typeof command !== "string" || command === "") throw invalid("command", "must be the name of a program");
   if (args !== undefined && !(Array.isArray(args) && args.every((each) => typeof each === "string"))) {
     throw invalid("args", "must be a list of texts");
   }
+  if (cwd !== undefined && typeof cwd !== "string") throw invalid("cwd", "must be the path of a folder");
+  if (env !== undefined && !isEnvironment(env)) throw invalid("env", "must give each variable a text");
   if (protocol !== undefined && protocol !== "heddle" && protocol !== "json") {
     throw invalid("protocol", 'is "heddle" or "json"');
   }
   if (protocol === "json" && secrets !== undefined) throw invalid("secrets", 'need the protocol "heddle"');
+}
+
+function isEnvironment(env: unknown): boolean {
+  if (typeof env !== "object" || env === null) return false;
+  return Object.values(env).every((value) => value === undefined || typeof value === "string");
 }
 
 function invalid(field: string, what: string): HeddleError {

@@ -46,6 +46,11 @@ export function unnest(columns: readonly string[], firstPlace = 1): string {
   return `unnest(${columns.map((column, at) => `$${at + firstPlace}::${typeOf(column)}[]`).join(", ")})`;
 }
 
+/** `$1::text, $2::bigint, …`: one row. */
+export function places(columns: readonly string[], firstPlace = 1): string {
+  return columns.map((column, at) => `$${at + firstPlace}::${typeOf(column)}`).join(", ");
+}
+
 /** `r.id as "id", r.thread_id as "threadId", …`: rows come as records. */
 export function selected(columns: Columns, table: string, prefix = ""): string {
   return Object.entries(columns)
@@ -62,6 +67,16 @@ export function columnsOf<Fields extends string>(
     const isWhole = typeOf(columns[field]) === "bigint";
     return rows.map((row) => storedValue(row[field], isWhole));
   });
+}
+
+/** The values of one row, in the order of `columns`. */
+export function valuesOf<Fields extends string>(
+  row: Readonly<Record<Fields, unknown>>,
+  columns: Readonly<Record<Fields, string>>,
+): unknown[] {
+  return (Object.keys(columns) as Fields[]).map((field) =>
+    storedValue(row[field], typeOf(columns[field]) === "bigint"),
+  );
 }
 
 function storedValue(value: unknown, isWhole: boolean): unknown {

@@ -3,8 +3,8 @@
 import type { Queries, QueryBuilder } from "@heddle/storage-sql";
 import { createQueries, createQueryBuilder, ListQueries } from "@heddle/storage-sql";
 import type { Clients } from "./clients.js";
-import { CommitMarkers, purgeMarkers } from "./commit-marker.js";
-import { compose } from "./compose.js";
+import { CommitMarkers } from "./commit-marker.js";
+import { KnownState } from "./known-state.js";
 import { type LoadStatements, loadStatements } from "./load-statements.js";
 import { postgresDialect } from "./postgres-dialect.js";
 import { SchemaNames } from "./schema-names.js";
@@ -20,13 +20,12 @@ export interface Database {
   readonly loads: LoadStatements;
   readonly writes: WriteStatements;
   readonly markers: CommitMarkers;
+  readonly known: KnownState;
   /** Begin a transaction that does not wait long for others, nor keeps others waiting. */
   begin(limits: TransactionLimits): readonly Bound[];
   readonly commit: Bound;
   /** Goes before reads by keys, in their flight, whose statements are one transaction. */
   readonly planByKeys: Bound;
-  /** Forget keys, tombstones and commit markers whose time is over. */
-  purge(now: number | null): Bound;
   readonly lockWait: number;
   /** Epoch ms by the engine's clock, where that is a test's; `null`: the server's clock counts. */
   now(): number | null;
@@ -57,19 +56,20 @@ export function createDatabase({ clients, schema, prepare, lockWait, now }: Data
   const statements = new Statements(prepare);
   const builder = queryBuilderOf(schema);
   const queries = createQueries(builder, postgresDialect);
+  const loads = loadStatements(names, statements);
   return {
     clients,
     names,
     statements,
     queries,
     lists: new ListQueries(builder, postgresDialect),
-    loads: loadStatements(names, statements),
+    loads,
+    known: new KnownState(loads),
     writes: writeStatements(names, statements),
     markers: new CommitMarkers(clients, names, statements, lockWait),
     begin: beginning(statements),
     planByKeys: bound(statements.fixed(setting(planning))),
     commit: bound(statements.fixed("commit")),
-    purge: purging(names, statements, queries),
     lockWait,
     now,
   };
@@ -93,13 +93,6 @@ function setting(values: Readonly<Record<string, string>>): string {
   return `select ${Object.entries(values)
     .map(([name, value]) => `set_config('${name}', ${value}, true)`)
     .join(", ")}`;
-}
-
-function purging(names: SchemaNames, statements: Statements, queries: Queries): Database["purge"] {
-  const { texts, bind } = compose([queries.purgeKeys, queries.purgeTombstones], 2);
-  const [keys, tombstones] = texts;
-  const statement = statements.fixed(`with k as (${keys}), t as (${tombstones}) ${purgeMarkers(names)}`);
-  return (now) => bound(statement, now, ...bind({ now: now as number }));
 }
 
 function beginning(statements: Statements): Database["begin"] {

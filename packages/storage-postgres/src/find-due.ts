@@ -8,6 +8,7 @@
 import type { DueQuery, DueWork } from "@heddle/core/storage";
 import type { DueParams, DueRow, LeaseRow, OrphanRow, PendingRow, Template, WakeRow } from "@heddle/storage-sql";
 import { dueWork } from "@heddle/storage-sql";
+import { purgeMarkers } from "./commit-marker.js";
 import { compose } from "./compose.js";
 import type { Database } from "./database.js";
 import { serverTime } from "./postgres-dialect.js";
@@ -42,19 +43,20 @@ interface Question {
   bind(params: DueParams): unknown[];
 }
 
-/** By how many agents and workers are asked about. */
+/** By how many agents and workers are asked about, and whether what has expired goes on the way. */
 const questions = new WeakMap<Database, Map<string, Question>>();
 
-function questionOf(database: Database, { agents, deadWorkers }: DueQuery): Question {
+function questionOf(database: Database, { agents, deadWorkers, purge = false }: DueQuery): Question {
   const known = questions.get(database) ?? new Map<string, Question>();
   questions.set(database, known);
-  const key = `${agents.length} ${deadWorkers.length}`;
-  const question = known.get(key) ?? newQuestion(database, agents.length, deadWorkers.length);
+  const key = `${agents.length} ${deadWorkers.length} ${purge}`;
+  const question = known.get(key) ?? newQuestion(database, agents.length, deadWorkers.length, purge);
   known.set(key, question);
   return question;
 }
 
-function newQuestion({ queries, statements }: Database, agents: number, deadWorkers: number): Question {
+function newQuestion(database: Database, agents: number, deadWorkers: number, purge: boolean): Question {
+  const { names, queries, statements } = database;
   const parts: Record<string, Template<DueParams, unknown>> = {
     leases: queries.leases,
     pending: queries.pending(agents),
@@ -64,12 +66,15 @@ function newQuestion({ queries, statements }: Database, agents: number, deadWork
     wakes: queries.dueWakes,
     orphans: queries.dueOrphans,
   };
-  const { texts, bind } = compose(Object.values(parts), 2);
+  const expired = purge ? [queries.purgeKeys, queries.purgeTombstones] : [];
+  const { texts, bind } = compose([...Object.values(parts), ...expired], 2);
   const columns = Object.keys(parts).map(
     (name, at) => `(select coalesce(json_agg(q), '[]') from (${texts[at]}) q) as ${name}`,
   );
+  const [keys, tombstones] = texts.slice(columns.length);
+  const purging = purge ? `with k as (${keys}), t as (${tombstones}), c as (${purgeMarkers(names)}) ` : "";
   return {
-    statement: statements.fixed(`select coalesce($1::bigint, ${serverTime}) as now, ${columns.join(", ")}`),
+    statement: statements.fixed(`${purging}select coalesce($1::bigint, ${serverTime}) as now, ${columns.join(", ")}`),
     bind: (params) => [params.now, ...bind(params)],
   };
 }

@@ -1,10 +1,10 @@
 /** Those in this process who want to know of commits. Many hints within a few ms are one: each makes an engine look. */
 
-const quiet = 20;
+import { Pacing } from "./pacing.js";
 
 export class Hints {
   readonly #watchers = new Set<() => void>();
-  #lastAt = Number.NEGATIVE_INFINITY;
+  readonly #pacing = new Pacing();
   #timer: NodeJS.Timeout | undefined;
 
   get size(): number {
@@ -20,8 +20,7 @@ export class Hints {
 
   hint(): void {
     if (this.#timer !== undefined || this.#watchers.size === 0) return;
-    const wait = Math.max(0, this.#lastAt + quiet - performance.now());
-    this.#timer = setTimeout(() => this.#fire(), wait);
+    this.#timer = setTimeout(() => this.#fire(), this.#pacing.wait());
   }
 
   stop(): void {
@@ -32,7 +31,7 @@ export class Hints {
 
   #fire(): void {
     this.#timer = undefined;
-    this.#lastAt = performance.now();
+    this.#pacing.note();
     for (const watcher of [...this.#watchers]) watcher();
   }
 }

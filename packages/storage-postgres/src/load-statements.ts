@@ -21,6 +21,7 @@ import {
   tombstoneColumns,
 } from "@heddle/storage-sql";
 import { selected, threadPrefix, unnest } from "./columns.js";
+import { ensured } from "./ensured.js";
 import { serverTime } from "./postgres-dialect.js";
 import type { SchemaNames } from "./schema-names.js";
 import type { Statement, Statements } from "./statement.js";
@@ -57,6 +58,8 @@ function loadTexts(names: SchemaNames) {
 function lockTexts({ threads, runs }: SchemaNames) {
   return {
     now: `select coalesce($1::bigint, ${serverTime}) as now`,
+    /** Fails unless the time is $1, or at most $2 ms later. */
+    isTime: ensured(`${serverTime} between $1::bigint and $1::bigint + $2::bigint`),
     /** Waits, at most as long as \`lock_timeout\` says. */
     lockThreads: `select ${selected(threadColumns, "t")} from ${threads} t where t.id = any($1::text[]) order by t.id for update`,
     /** Does not wait: of a thread that somebody else holds only the id comes. */
@@ -85,6 +88,10 @@ function threadTexts({ threads, runs, checkpoints, origins }: SchemaNames) {
     waitingRuns:
       `select ${selected(runColumns, "r")} from ${runs} r ` +
       `where r.thread_id = any($1::text[]) and r.queue_position is not null order by r.queue_position`,
+    waitingRunsIfSuperseding:
+      `select ${selected(runColumns, "r")} from ${threads} t join ${runs} r on r.thread_id = t.id ` +
+      `where t.id = any($1::text[]) and t.when_busy in ('interrupt', 'rollback') and r.queue_position is not null ` +
+      `order by r.queue_position`,
     steeredRuns:
       `select ${selected(runColumns, "r")} from ${runs} r ` +
       `where r.thread_id = any($1::text[]) and r.queue_position is not null and r.steers is not null`,
@@ -149,5 +156,7 @@ function claimTexts({ threads, runs }: SchemaNames) {
       `from candidate c left join locked l on l.id = c.thread_id where c.thread_id is null or l.id is not null`,
     /** What waits for a claim, only to be compared with. */
     peek: `select ${selected(runColumns, "r")} ${claimable}`,
+    /** Fails where anything does. */
+    isIdle: ensured(`not exists (select 1 ${claimable})`),
   };
 }

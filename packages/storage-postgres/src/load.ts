@@ -131,9 +131,14 @@ class Steps {
   }
 
   #runsOfThreads(): void {
-    const { activeRunsOf, queuesOf, queueDepth, steeredOf, unsettledOf, waitingOf } = this.#wants;
-    const { activeRuns, queues, steeredRuns, unsettledRuns, waitingRuns } = this.#texts;
+    const { activeRunsOf, queuesOf, queueDepth, steeredOf, unsettledOf, waitingOf, waitingIfSupersedingOf } =
+      this.#wants;
+    const { activeRuns, queues, steeredRuns, unsettledRuns, waitingRuns, waitingRunsIfSuperseding } = this.#texts;
     const records = this.#records;
+    const takeWaiting = (row: Row): void => {
+      const run = this.#takeRun(row);
+      group(run.steers === null ? records.queues : records.steered, run);
+    };
     this.#add(
       activeRunsOf,
       () => bound(activeRuns, activeRunsOf),
@@ -144,14 +149,8 @@ class Steps {
       () => bound(queues, queuesOf, queueDepth),
       (row) => group(records.queues, this.#takeRun(row)),
     );
-    this.#add(
-      waitingOf,
-      () => bound(waitingRuns, waitingOf),
-      (row) => {
-        const run = this.#takeRun(row);
-        group(run.steers === null ? records.queues : records.steered, run);
-      },
-    );
+    this.#add(waitingOf, () => bound(waitingRuns, waitingOf), takeWaiting);
+    this.#add(waitingIfSupersedingOf, () => bound(waitingRunsIfSuperseding, waitingIfSupersedingOf), takeWaiting);
     this.#add(
       steeredOf,
       () => bound(steeredRuns, steeredOf),

@@ -1,8 +1,9 @@
+import { HeddleError } from "@heddle/core/storage";
 import type { PlannedStatement } from "@heddle/storage-sql";
 import { migrationStatements, migrations, migrationsTable } from "@heddle/storage-sql";
 import { queryBuilderOf } from "./database.js";
 import { lockStatement } from "./migrate.js";
-import { checkSchema } from "./options.js";
+import { checkSchema, isName } from "./options.js";
 import { postgresDialect } from "./postgres-dialect.js";
 import { quoteName, quoteText, SchemaNames } from "./schema-names.js";
 
@@ -22,8 +23,13 @@ export interface MigrationSqlOptions {
  * ```ts
  * console.log(migrationSql({ schema: "heddle", role: "app" }));
  * ```
+ * @throws HeddleError INVALID_ARGUMENT
  */
-export function migrationSql({ schema = "heddle", from = 0, role }: MigrationSqlOptions = {}): string {
+export function migrationSql(options: MigrationSqlOptions = {}): string {
+  if (typeof options !== "object" || options === null) throw invalid("options", "an object");
+  const { schema = "heddle", from = 0, role } = options;
+  if (!Number.isInteger(from) || from < 0) throw invalid("from", "a whole number, at least 0");
+  if (role !== undefined && !isName(role)) throw invalid("role", "the name of a role, at most 63 bytes");
   const names = new SchemaNames(checkSchema(schema));
   const db = queryBuilderOf(schema);
   const context = { db, dialect: postgresDialect, now: 0 };
@@ -39,6 +45,10 @@ export function migrationSql({ schema = "heddle", from = 0, role }: MigrationSql
     "commit",
   ];
   return `${lines.join(";\n")};\n`;
+}
+
+function invalid(field: string, expected: string): HeddleError {
+  return new HeddleError("INVALID_ARGUMENT", `migrationSql: ${field} must be ${expected}.`, { details: { field } });
 }
 
 function grants({ quoted, tables, migrations: recorded }: SchemaNames, role: string): string[] {

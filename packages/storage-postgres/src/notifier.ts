@@ -5,11 +5,10 @@
  */
 
 import type { Clients } from "./clients.js";
+import { Pacing } from "./pacing.js";
+import { pause } from "./pause.js";
 import { type Bound, bound, type Statement, type Statements } from "./statement.js";
 import { sqlState } from "./storage-errors.js";
-
-/** ms */
-const interval = 20;
 
 /** Messages of somebody else's, told before the next commit is. */
 export interface Outgoing {
@@ -38,6 +37,7 @@ export class Notifier {
   #isWanted = false;
   #isBusy = false;
   #isOff = false;
+  readonly #pacing = new Pacing();
 
   constructor({ clients, statements, channel, sender }: NotifierOptions) {
     this.#clients = clients;
@@ -72,16 +72,22 @@ export class Notifier {
     await this.#clients.use((session) => session.run(texts.map((text) => this.#saying(text))));
   }
 
-  stop(): void {
+  /** The last commits are told of, then nothing any more. */
+  async stop(): Promise<void> {
+    const isLeft = this.#isWanted && !this.#isOff;
     this.#isOff = true;
+    if (isLeft) await this.#tellNow();
   }
 
   async #tellUntilQuiet(): Promise<void> {
     this.#isBusy = true;
     while (this.#isWanted && !this.#isOff) {
+      const wait = this.#pacing.wait();
+      if (wait > 0) await pause(wait);
+      if (this.#isOff) break;
       this.#isWanted = false;
       await this.#tellNow();
-      await new Promise((resolve) => setTimeout(resolve, interval));
+      this.#pacing.note();
     }
     this.#isBusy = false;
   }

@@ -63,11 +63,13 @@ function isPool(value: unknown): value is PgPool {
 
 /** PostgreSQL cuts longer names off, so that two of them may be one. */
 export function checkSchema(schema: unknown): string {
-  const isName =
-    typeof schema === "string" && schema !== "" && !schema.includes("\0") && Buffer.byteLength(schema) <= 63;
-  if (!isName || schema.startsWith("pg_"))
+  if (!isName(schema) || schema.startsWith("pg_"))
     throw invalid("schema", "a name of at most 63 bytes that does not begin with pg_");
   return schema;
+}
+
+export function isName(name: unknown): name is string {
+  return typeof name === "string" && name !== "" && !name.includes("\0") && Buffer.byteLength(name) <= 63;
 }
 
 function checkListen(listen: unknown): Settings["listen"] {

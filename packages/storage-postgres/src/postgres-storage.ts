@@ -177,7 +177,6 @@ class Postgres implements PostgresStorage {
     announce: async () => {},
     findDead: async () => [],
     watch: (hint) => this.#hints.add(hint),
-    purge: () => this.#purge(),
   };
 
   async #connect({ clock }: StorageContext): Promise<Session> {
@@ -204,7 +203,7 @@ class Postgres implements PostgresStorage {
       listener: feed?.listener,
       notifier: feed?.notifier,
       release: async () => {
-        feed?.notifier.stop();
+        await feed?.notifier.stop();
         await feed?.listener.stop();
         await end();
       },
@@ -253,11 +252,6 @@ class Postgres implements PostgresStorage {
       "Inside a transaction only the transaction's own object may be used: anything else runs outside of it and may " +
         'wait for it for ever. Pass "tx" on, or do this after the transaction.',
     );
-  }
-
-  async #purge(): Promise<void> {
-    const { purge, now } = this.#open().database;
-    await this.#read([purge(now())]);
   }
 }
 

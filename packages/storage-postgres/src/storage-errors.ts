@@ -51,11 +51,15 @@ export function isLockTimeout(error: unknown): boolean {
   return sqlState(error) === "55P03";
 }
 
+/** A statement that makes sure of something did not find it so: it divides by zero, see ensured.ts. */
+export function isFailedCheck(error: unknown): boolean {
+  return sqlState(error) === "22012";
+}
+
 /** Another transaction was faster, or this one lost a deadlock: a new try sees what the other wrote. */
 export function isConflict(error: unknown): boolean {
   const state = sqlState(error);
-  // 22012: a predicated update matched fewer rows than it should, see write-statements.ts.
-  if (state === "40001" || state === "40P01" || state === "22012") return true;
+  if (state === "40001" || state === "40P01" || isFailedCheck(error)) return true;
   return (
     state === "23505" && /heddle_(threads|memos)_/.test(String((error as { readonly constraint?: unknown }).constraint))
   );

@@ -13,6 +13,7 @@ export interface Wants {
   /** Of each queue that many: an intent takes at most one away from its head. */
   readonly queueDepth: number;
   readonly waitingOf: readonly string[];
+  readonly waitingIfSupersedingOf: readonly string[];
   readonly unsettledOf: readonly string[];
   readonly tombstonesOf: readonly string[];
   readonly checkpoints: readonly string[];
@@ -38,7 +39,12 @@ export interface ClaimWant {
 
 export function wantsOf(intents: readonly Intent[]): Wants {
   const needs = intents.map(needsOf);
-  const waitingOf = distinct(needs.flatMap((need) => need.waitingOf));
+  const queuesOf = distinct(needs.flatMap((need) => need.queuesOf));
+  const steeredOf = distinct(needs.flatMap((need) => need.steeredOf));
+  const ifSuperseding = distinct(needs.flatMap((need) => need.waitingIfSupersedingOf));
+  // Whose line is read anyway is read as a whole: no run comes twice.
+  const alsoRead = ifSuperseding.filter((id) => queuesOf.includes(id) || steeredOf.includes(id));
+  const waitingOf = distinct([...needs.flatMap((need) => need.waitingOf), ...alsoRead]);
   const keys = new Map(needs.flatMap((need) => need.keys.map((key) => [keyId(key), key])));
   const memos = new Map(needs.flatMap((need) => need.memos.map((memo) => [memoId(memo), memo])));
   return {
@@ -48,9 +54,10 @@ export function wantsOf(intents: readonly Intent[]): Wants {
       intents.flatMap((intent) => (intent.kind === "extend_leases" ? [] : needsOf(intent).runs)),
     ),
     activeRunsOf: distinct(needs.flatMap((need) => need.activeRunsOf)),
-    queuesOf: distinct(needs.flatMap((need) => need.queuesOf)).filter((id) => !waitingOf.includes(id)),
+    queuesOf: queuesOf.filter((id) => !waitingOf.includes(id)),
     queueDepth: mostOften(needs.flatMap((need) => need.queuesOf)) + 1,
     waitingOf,
+    waitingIfSupersedingOf: ifSuperseding.filter((id) => !waitingOf.includes(id)),
     unsettledOf: distinct(needs.flatMap((need) => need.unsettledOf)),
     tombstonesOf: distinct(intents.flatMap(threadsToCreate)),
     checkpoints: distinct(needs.flatMap((need) => need.checkpoints)),
@@ -62,8 +69,8 @@ export function wantsOf(intents: readonly Intent[]): Wants {
     questionsOf: distinct(needs.flatMap((need) => need.questionsOf)),
     questionsOfRuns: distinct(needs.flatMap((need) => need.questionsOfRuns)),
     questionsOfThreads: distinct(needs.flatMap((need) => need.questionsOfThreads)),
-    steeredOf: distinct(needs.flatMap((need) => need.steeredOf)).filter((id) => !waitingOf.includes(id)),
-    claims: claimsOf(intents),
+    steeredOf: steeredOf.filter((id) => !waitingOf.includes(id)),
+    claims: claimsOf(intents, distinct(needs.flatMap((need) => [...need.activeRunsOf, ...need.unsettledOf])).length),
   };
 }
 
@@ -74,8 +81,11 @@ function threadsToCreate(intent: Intent): readonly string[] {
   return [intent.run.threadId];
 }
 
-/** What is claimed for one list of agents may be what another list asks for: all claims count towards each. */
-function claimsOf(intents: readonly Intent[]): ClaimWant[] {
+/**
+ * What is claimed for one list of agents may be what another list asks for: all claims count towards each.
+ * @param ended threads whose active run an intent may end: what was the next to be claimed is not any more
+ */
+function claimsOf(intents: readonly Intent[], ended: number): ClaimWant[] {
   const wants = new Map<string, { agents: readonly string[]; claims: boolean; compares: boolean }>();
   let limit = 0;
   for (const intent of intents) {
@@ -90,8 +100,8 @@ function claimsOf(intents: readonly Intent[]): ClaimWant[] {
   }
   return [...wants.values()].map(({ agents, claims, compares }) => ({
     agents,
-    limit: claims ? limit : 0,
-    peek: compares ? limit + 1 : 0,
+    limit: claims ? limit + ended : 0,
+    peek: compares ? limit + ended + 1 : 0,
   }));
 }
 

@@ -16,10 +16,10 @@ import {
   threadColumns,
   tombstoneColumns,
 } from "@heddle/storage-sql";
-import { columnsOf } from "./columns.js";
+import { columnsOf, valuesOf } from "./columns.js";
 import type { LoadedRecords } from "./loaded-records.js";
-import { type Bound, bound, type Statement, type Statements } from "./statement.js";
-import { changingThreadColumns, type WriteStatements } from "./write-statements.js";
+import { type Bound, bound, type Statements } from "./statement.js";
+import { changingThreadColumns, type Write, type WriteStatements } from "./write-statements.js";
 
 export interface Writing {
   readonly writes: WriteStatements;
@@ -27,15 +27,19 @@ export interface Writing {
   readonly statements: Statements;
 }
 
-/** @param loaded what the changes were decided on */
+/**
+ * @param loaded what the changes were decided on
+ * @param areKnown the runs of them were not locked, only known
+ */
 export function writesOf(
   { writes: texts, queries, statements }: Writing,
   changes: Changes,
   loaded: LoadedRecords,
+  areKnown = false,
 ): Bound[] {
   const writes = [
     ...threadWrites(texts, changes.threads),
-    ...runWrites(texts, changes.runs),
+    ...runWrites(texts, changes.runs, areKnown),
     ...insertOf(texts.insertCheckpoints, checkpointColumns, changes.checkpoints),
     ...insertOf(texts.insertEvents, eventColumns, changes.events.map(withStoredPayload)),
     ...keyWrites(texts, changes.keys, loaded),
@@ -56,21 +60,21 @@ function threadWrites(texts: WriteStatements, changes: Changes["threads"]): Boun
   const changed = changes.filter(isUpdate);
   return [
     ...insertOf(texts.insertThreads, threadColumns, added.sort(byId)),
-    ...updateOf(texts.updateThreads, changingThreadColumns, changed, [
-      changed.map(({ before }) => before.lastSeq),
-      changed.map(({ before }) => before.activeRunId),
+    ...updateOf(texts.updateThreads, changingThreadColumns, changed, ({ lastSeq, activeRunId }) => [
+      lastSeq,
+      activeRunId,
     ]),
   ];
 }
 
 /** Releases of a thread come before promotions, and both before new runs: its active run is unique. */
-function runWrites(texts: WriteStatements, changes: Changes["runs"]): Bound[] {
+function runWrites(texts: WriteStatements, changes: Changes["runs"], areKnown: boolean): Bound[] {
   const changed = changes.filter(isUpdate);
   const releases = changed.filter(({ after }) => !after.active);
   const promotions = changed.filter(({ after }) => after.active);
   return [
-    ...runUpdates(texts, releases),
-    ...runUpdates(texts, promotions),
+    ...runUpdates(texts, releases, areKnown),
+    ...runUpdates(texts, promotions, areKnown),
     ...insertOf(
       texts.insertRuns,
       runColumns,
@@ -79,11 +83,9 @@ function runWrites(texts: WriteStatements, changes: Changes["runs"]): Bound[] {
   ];
 }
 
-function runUpdates(texts: WriteStatements, changes: readonly Update<RunRecord>[]): Bound[] {
-  return updateOf(texts.updateRuns, changingRunColumns, changes, [
-    changes.map(({ before }) => before.attempt),
-    changes.map(({ before }) => before.status),
-  ]);
+function runUpdates(texts: WriteStatements, changes: readonly Update<RunRecord>[], areKnown: boolean): Bound[] {
+  if (areKnown) return updateOf(texts.updateKnownRuns, changingRunColumns, changes, knownOf);
+  return updateOf(texts.updateRuns, changingRunColumns, changes, ({ attempt, status }) => [attempt, status]);
 }
 
 /** As for threads, in an order. */
@@ -92,6 +94,10 @@ function keyWrites(texts: WriteStatements, keys: readonly KeyRecord[], loaded: L
   const sorted = keys.toSorted((a, b) => (keyId(a) < keyId(b) ? -1 : 1));
   const runsBefore = sorted.flatMap((key) => loaded.key(key)?.runId ?? []);
   return [bound(texts.putKeys, ...columnsOf(sorted, keyColumns), runsBefore)];
+}
+
+function knownOf(run: RunRecord): unknown[] {
+  return valuesOf<keyof typeof changingRunColumns>(run, changingRunColumns);
 }
 
 type Update<R> = Change<R> & { readonly before: R };
@@ -109,23 +115,31 @@ function byId(a: ThreadRecord, b: ThreadRecord): number {
 }
 
 function insertOf<Fields extends string>(
-  statement: Statement,
+  { one, many }: Write,
   columns: Readonly<Record<Fields, string>>,
   rows: readonly Readonly<Record<Fields, unknown>>[],
 ): Bound[] {
-  return rows.length === 0 ? [] : [bound(statement, ...columnsOf(rows, columns))];
+  const [first] = rows;
+  if (first === undefined) return [];
+  return [rows.length === 1 ? bound(one, ...valuesOf(first, columns)) : bound(many, ...columnsOf(rows, columns))];
 }
 
+/** @param readOf what was read that must be as it was, in the statement's order */
 function updateOf<R extends { readonly id: string }>(
-  statement: Statement,
+  { one, many }: Write,
   columns: Readonly<Partial<Record<keyof R & string, string>>>,
   changes: readonly Update<R>[],
-  read: readonly (readonly unknown[])[],
+  readOf: (before: R) => readonly unknown[],
 ): Bound[] {
-  if (changes.length === 0) return [];
-  const after = changes.map((change) => change.after) as readonly Readonly<Record<string, unknown>>[];
-  const ids = changes.map((change) => change.after.id);
-  return [bound(statement, ids, ...read, ...columnsOf(after, columns as Readonly<Record<string, string>>))];
+  const changing = columns as Readonly<Record<string, string>>;
+  const after = changes.map((change) => change.after) as readonly (R & Readonly<Record<string, unknown>>)[];
+  const read = changes.map(({ before }) => readOf(before));
+  const [first] = after;
+  if (first === undefined) return [];
+  if (after.length === 1) return [bound(one, first.id, ...(read[0] ?? []), ...valuesOf(first, changing))];
+  const ids = after.map(({ id }) => id);
+  const readColumns = (read[0] ?? []).map((_, at) => read.map((values) => values[at]));
+  return [bound(many, ids, ...readColumns, ...columnsOf(after, changing))];
 }
 
 function withStoredPayload(event: Changes["events"][number]): Changes["events"][number] {

@@ -1,25 +1,29 @@
 /** The storage keeps every guarantee of the contract, whatever it is connected through. */
 
-import { storageConformance } from "@heddle/core/testing";
 import type { PostgresStorageOptions } from "@heddle/storage-postgres";
 import pg from "pg";
-import { afterAll, describe, test } from "vitest";
+import { afterAll, beforeAll, describe, onTestFinished, test } from "vitest";
+import { shareCases } from "../../storage-sql/test/support/share-cases.js";
 import { beginWithClient, beginWithKysely, fixtureOf } from "./support/fixture.js";
 import { hasPgBouncer } from "./support/pgbouncer.js";
 import { useServer } from "./support/server.js";
+import { TestSchemas } from "./support/test-schemas.js";
 import { usePgBouncer } from "./support/ways.js";
 
 const server = useServer();
 const pools = new Map<string, pg.Pool>();
+let schemas: TestSchemas;
 
+beforeAll(() => {
+  schemas = new TestSchemas({ connectionString: server().url() });
+});
 afterAll(async () => {
-  await Promise.all([...pools.values()].map((pool) => pool.end()));
+  await Promise.all([schemas[Symbol.asyncDispose](), ...[...pools.values()].map((pool) => pool.end())]);
 });
 
-/** Each kept connection of a pool knows the statements of every test's schema: after some, a new one is cheaper. */
 function hostPool(config: pg.PoolConfig): pg.Pool {
   const key = JSON.stringify(config);
-  const pool = pools.get(key) ?? new pg.Pool({ connectionString: server().url(), max: 6, maxUses: 500, ...config });
+  const pool = pools.get(key) ?? new pg.Pool({ connectionString: server().url(), max: 6, ...config });
   pools.set(key, pool);
   return pool;
 }
@@ -41,12 +45,16 @@ const forms: Record<string, [options: () => PostgresStorageOptions, begin: typeo
   "through PgBouncer in transaction mode": [throughPgBouncer, beginWithClient],
 };
 
+const possible = Object.keys(forms).filter((form) => forms[form]?.[0] !== throughPgBouncer || hasPgBouncer);
+const casesOf = shareCases(possible);
+
 for (const [form, [optionsOf, begin]] of Object.entries(forms)) {
-  const isPossible = optionsOf !== throughPgBouncer || hasPgBouncer;
-  describe.runIf(isPossible)(`PostgreSQL conforms ${form}`, () => {
-    for (const { group, name, run } of storageConformance) {
+  describe.runIf(possible.includes(form))(`PostgreSQL conforms ${form}`, () => {
+    for (const { group, name, run } of casesOf(form)) {
       test(`${group}: ${name}`, async (context) => {
-        const options = optionsOf();
+        const { schema } = schemas.take();
+        onTestFinished(() => schemas.giveBack(schema));
+        const options = { ...optionsOf(), schema };
         const outcome = await run(fixtureOf(options, () => begin(options.connectionString ?? server().url())));
         if (outcome !== undefined) context.skip(outcome.skipped);
       });

@@ -1,6 +1,8 @@
 /** Whenever a connection is cut, what became of a write is found out: each took place once, or not at all and is told so. */
 
 import { defineAgent, HeddleError } from "@heddle/core";
+import type { EventRecord } from "@heddle/core/storage";
+import { streamOf } from "@heddle/core/storage";
 import { acceptRun, checkInvariants, StorageDriver } from "@heddle/core/testing";
 import { migrationSql } from "@heddle/storage-postgres";
 import { expect, onTestFinished, test } from "vitest";
@@ -9,7 +11,7 @@ import { echo, openStorage, startEngine, until } from "./support/fixture.js";
 import { freshSchema, useServer } from "./support/server.js";
 
 const server = useServer();
-const isFull = process.env["HEDDLE_TEST_SIZE"] === "full";
+const isFull = (process.env["HEDDLE_TEST_SIZE"] ?? "quick") !== "quick";
 
 async function startProxy(): Promise<{ readonly proxy: CountingProxy; readonly url: string }> {
   const url = new URL(server().url());
@@ -115,18 +117,56 @@ test("events, checkpoints and settles of an agent whose connections are cut all 
   const driver = new StorageDriver(storage);
   for (const id of threads) {
     const events = await driver.threadEvents(id);
-    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, at) => at + 1));
-    // Steps of an attempt that lost its lease may come again with the next; within one they are in order, once.
-    for (const attempt of new Set(events.map((event) => event.attempt))) {
-      const ofAttempt = events.filter((event) => event.attempt === attempt && event.type === "step");
-      expect(ofAttempt.map(({ payload }) => payload)).toEqual(ofAttempt.map((_, at) => String(at)));
-    }
-    expect(events.at(-1)?.type).toBe("run_succeeded");
+    expectEachOnce(events);
     expect(await (await engine.threads.get(id)).values()).toEqual({ step: steps });
   }
   expect(await storage.runs.count({})).toBe(threads.length);
   await checkInvariants(storage);
 });
+
+test("events and settles of stateless runs, each sent with its commit in one go: each once, in order", {
+  timeout: 120_000,
+}, async () => {
+  const { proxy, url } = await startProxy();
+  const schema = freshSchema();
+  const busy = defineAgent({
+    name: "busy",
+    async run({ emit }) {
+      for (let step = 0; step < 12; step++) await emit("step", step);
+    },
+  });
+  const { engine } = await startEngine(
+    { connectionString: url, schema, listen: false, connections: 4 },
+    { agents: [busy] },
+  );
+  const state = cutOften(proxy, () => 3 + Math.floor(Math.random() * 8));
+  const keys = Array.from({ length: isFull ? 80 : 8 }, (_, n) => `k${n}`);
+  const runs = await Promise.all(
+    keys.map((idempotencyKey) => persistently(() => engine.runs.start(busy, null, { idempotencyKey }))),
+  );
+  await Promise.all(runs.map((run) => persistently(() => run.settled())));
+  state.stop();
+  console.log(`connections cut: ${state.cuts}, runs: ${runs.length}`);
+  expect(state.cuts).toBeGreaterThan(1);
+  const storage = await openStorage({ connectionString: server().url(), schema });
+  const driver = new StorageDriver(storage);
+  for (const { id } of runs) {
+    const events = await driver.events(streamOf({ id, threadId: null }));
+    expectEachOnce(events);
+  }
+  expect(await storage.runs.count({})).toBe(runs.length);
+  await checkInvariants(storage);
+});
+
+function expectEachOnce(events: readonly EventRecord[]): void {
+  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, at) => at + 1));
+  // Steps of an attempt that lost its lease may come again with the next; within one they are in order, once.
+  for (const attempt of new Set(events.map((event) => event.attempt))) {
+    const ofAttempt = events.filter((event) => event.attempt === attempt && event.type === "step");
+    expect(ofAttempt.map(({ payload }) => payload)).toEqual(ofAttempt.map((_, at) => String(at)));
+  }
+  expect(events.at(-1)?.type).toBe("run_succeeded");
+}
 
 /** As a host would that has an idempotency key: again while the storage is away. */
 async function persistently<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -85,7 +85,7 @@ test("an engine needs no more rights than the printed script grants", async () =
   const run = await driver.start({ threadId: "t" });
   expect((await driver.settle(run)).status).toBe("succeeded");
   await driver.deleteThread("t");
-  await driver.storage.work.purge();
+  await driver.due({ purge: true });
 });
 
 test("a right that is missing is named", async () => {

@@ -17,22 +17,29 @@ async function startProxy(): Promise<{ readonly proxy: CountingProxy; readonly u
   return { proxy, url: url.href };
 }
 
-const runs = 30;
-
-/** Of the storage alone: a look at due work, which any engine takes once a second, is not a run's. */
+/**
+ * The median of 30 runs: where this process was held up for longer than its reckoning of the server's time allows, a
+ * commit is made once more. Of the storage alone: a look at due work, which any engine takes once a second, is not a
+ * run's.
+ */
 async function roundTripsPerRun(work: () => Promise<unknown>, proxy: CountingProxy): Promise<number> {
   for (let warm = 0; warm < 3; warm++) await work();
-  proxy.roundTrips = 0;
-  for (let run = 0; run < runs; run++) await work();
-  return proxy.roundTrips / runs;
+  const ofEach: number[] = [];
+  for (let run = 0; run < 30; run++) {
+    proxy.roundTrips = 0;
+    await work();
+    ofEach.push(proxy.roundTrips);
+  }
+  ofEach.sort((a, b) => a - b);
+  return ofEach[15] as number;
 }
 
-test("a trivial run costs four round trips", async () => {
+test("a trivial run costs two round trips", async () => {
   const { proxy, url } = await startProxy();
   const options = { connectionString: url, schema: freshSchema(), listen: false };
   const { engine } = await startEngine(options, { poll: 60_000 });
   const work = async () => (await engine.runs.start(echo, { hi: 1 })).result();
-  expect(await roundTripsPerRun(work, proxy)).toBe(4);
+  expect(await roundTripsPerRun(work, proxy)).toBe(2);
 });
 
 test("also without prepared statements", async () => {
@@ -40,7 +47,7 @@ test("also without prepared statements", async () => {
   const options = { connectionString: url, schema: freshSchema(), listen: false, prepare: false };
   const { engine } = await startEngine(options, { poll: 60_000 });
   const work = async () => (await engine.runs.start(echo, { hi: 1 })).result();
-  expect(await roundTripsPerRun(work, proxy)).toBe(4);
+  expect(await roundTripsPerRun(work, proxy)).toBe(2);
 });
 
 test("statements are prepared under names of their own; with prepare: false none is", async () => {
@@ -55,7 +62,7 @@ test("statements are prepared under names of their own; with prepare: false none
   }
 });
 
-test("a turn of a thread that returns values costs four as well", async () => {
+test("a turn of a thread that returns values costs four", async () => {
   const { proxy, url } = await startProxy();
   const count = defineAgent({
     name: "count",

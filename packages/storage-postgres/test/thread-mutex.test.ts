@@ -10,7 +10,7 @@ import { freshSchema, useServer } from "./support/server.js";
 import { onEachWay } from "./support/ways.js";
 
 const server = useServer();
-const isFull = process.env["HEDDLE_TEST_SIZE"] === "full";
+const isFull = (process.env["HEDDLE_TEST_SIZE"] ?? "quick") !== "quick";
 
 /** A host that has locked a thread's row and takes its time. */
 async function holdThread(schema: string, id: string): Promise<() => Promise<void>> {
@@ -44,7 +44,7 @@ onEachWay(server, (via) => {
   test("acceptance and settle never leave a queued run on an idle thread", { timeout: 300_000 }, async () => {
     const options = { ...via(), schema: freshSchema(), listen: false };
     const [a, b] = [new StorageDriver(await openStorage(options)), new StorageDriver(await openStorage(options))];
-    const rounds = isFull ? 5_000 : 500;
+    const rounds = isFull ? 5_000 : 150;
     let run = await a.start({ threadId: "t" });
     for (let round = 0; round < rounds; round++) {
       const [accepted] = await Promise.all([b.accept({ threadId: "t", whenBusy: "enqueue" }), a.settle(run)]);
@@ -79,7 +79,7 @@ onEachWay(server, (via) => {
   test("two that create the same thread, or use the same key, at once: one does", { timeout: 60_000 }, async () => {
     const options = { ...via(), schema: freshSchema(), listen: false };
     const [a, b] = [new StorageDriver(await openStorage(options)), new StorageDriver(await openStorage(options))];
-    for (let round = 0; round < 100; round++) {
+    for (let round = 0; round < (isFull ? 100 : 30); round++) {
       const idempotency = { key: `k${round}`, fingerprint: "f", keep: 60_000 };
       const keyed = await Promise.all([a.accept({ idempotency }), b.accept({ idempotency })]);
       expect(keyed.map(({ outcome }) => outcome).sort()).toEqual(["accepted", "existing"]);
@@ -94,13 +94,14 @@ onEachWay(server, (via) => {
     const options = { ...via(), schema: freshSchema() };
     const first = await startEngine(options);
     const second = await startEngine(options);
-    const starts = Array.from({ length: 300 }, async (_, n) => {
+    const count = isFull ? 300 : 100;
+    const starts = Array.from({ length: count }, async (_, n) => {
       const { engine } = n % 2 === 0 ? first : second;
       const thread = await engine.threads.getOrCreate(`t${n % 7}`);
       const run = await thread.start(echo, { n }, { whenBusy: "enqueue" });
       return run.result();
     });
-    expect(await Promise.all(starts)).toHaveLength(300);
+    expect(await Promise.all(starts)).toHaveLength(count);
     expect([...first.errors, ...second.errors]).toEqual([]);
     await checkInvariants(first.storage);
   });

@@ -1,8 +1,10 @@
 /** How engines hear of each other: at once where they can listen, by polling where they cannot. */
 
 import { defineAgent } from "@heddle/core";
+import { StorageDriver } from "@heddle/core/testing";
+import { postgresStorage } from "@heddle/storage-postgres";
 import { expect, test } from "vitest";
-import { echo, startEngine, until } from "./support/fixture.js";
+import { echo, openStorage, realClock, startEngine, until } from "./support/fixture.js";
 import { hasPgBouncer, PgBouncer } from "./support/pgbouncer.js";
 import { freshSchema, useServer } from "./support/server.js";
 
@@ -27,6 +29,24 @@ test("work goes to whoever has the agent, and its result comes back, without a p
   await until(() => client.storage.listening && worker.storage.listening);
   for (let n = 0; n < 20; n++) {
     expect(await (await client.engine.runs.start(echo, { n })).result()).toEqual({ n });
+  }
+});
+
+test("whoever closes tells of its last commits first", async () => {
+  const options = { connectionString: server().url(), schema: freshSchema() };
+  const listener = await openStorage(options);
+  await until(() => listener.listening);
+  let seen = 0;
+  listener.work.watch(async () => {
+    seen = Math.max(seen, await listener.runs.count({}));
+  });
+  for (let count = 0; count < 40; ) {
+    const writer = postgresStorage(options);
+    await writer.open({ clock: realClock });
+    const driver = new StorageDriver(writer);
+    for (let n = 0; n < 8; n++, count++) await driver.accept();
+    await writer.close();
+    await until(() => seen === count);
   }
 });
 

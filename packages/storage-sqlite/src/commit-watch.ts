@@ -9,6 +9,8 @@ import type { CommitListener, Connection } from "./connection.js";
 
 /** ms; DESIGN section 9, "SQLite watch". */
 const pollInterval = 50;
+/** A test's time passes by the hour, and hardly for another process: a look each 50 ms would take most of the test. */
+const virtualPollInterval = 1_000;
 
 export class CommitWatch {
   readonly #connection: Connection;
@@ -54,7 +56,8 @@ export class CommitWatch {
   #schedule(): void {
     // In memory there is nobody else.
     if (this.#connection.path === undefined) return;
-    this.#stopPoll = this.#clock.setTimer(pollInterval, () => this.#poll(), "upkeep");
+    const interval = this.#clock.isSystemClock === true ? pollInterval : virtualPollInterval;
+    this.#stopPoll = this.#clock.setTimer(interval, () => this.#poll(), "upkeep");
   }
 
   #poll(): void {

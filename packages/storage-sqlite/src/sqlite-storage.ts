@@ -99,8 +99,9 @@ class SqliteStorage implements Storage<SqliteHost> {
   readonly lineages = lineageReader(this.#read);
 
   readonly work: WorkReader = {
-    due: (query) => {
+    due: async (query) => {
       const { clock } = this.#open();
+      if (query.purge === true) await this.#purge();
       return this.#read((statements) => findDue(statements, query, clock.now()));
     },
     heldBy: (worker) => this.#read((statements) => statements.all(queries.heldBy, { worker }).map(toRun)),
@@ -114,7 +115,6 @@ class SqliteStorage implements Storage<SqliteHost> {
       return locks === undefined ? [] : workers.filter((worker) => locks.isDead(worker));
     },
     watch: (hint) => this.#open().watch.add(hint),
-    purge: () => this.#purge(),
   };
 
   async #connect({ clock }: StorageContext): Promise<Session> {

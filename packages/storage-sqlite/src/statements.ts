@@ -18,16 +18,16 @@ export class Statements {
   }
 
   get<Params, Row>(template: Template<Params, Row>, params: Params): Row | undefined {
-    return this.#prepared(template).get(template.bind(params)) as Row | undefined;
+    return this.#prepared(template).get(...template.bind(params)) as Row | undefined;
   }
 
   all<Params, Row>(template: Template<Params, Row>, params: Params): Row[] {
-    return this.#prepared(template).all(template.bind(params)) as Row[];
+    return this.#prepared(template).all(...template.bind(params)) as Row[];
   }
 
-  /** The number of rows that were written. */
+  /** The number of rows that were written. Spread: an array's elements are fetched one by one through the engine's API. */
   run<Params>(template: Template<Params, unknown>, params: Params): number {
-    return this.#prepared(template).run(template.bind(params)).changes;
+    return this.#prepared(template).run(...template.bind(params)).changes;
   }
 
   /** The first column of what one of our fixed texts finds. */

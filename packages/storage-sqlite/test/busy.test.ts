@@ -6,7 +6,7 @@ import { testDirectory } from "./support/directory.js";
 import { newThread } from "./support/intents.js";
 import { openStorage } from "./support/storage.js";
 
-const full = process.env.HEDDLE_TEST_SIZE === "full";
+const full = (process.env.HEDDLE_TEST_SIZE ?? "quick") !== "quick";
 
 let path: string;
 

@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Storage } from "@heddle/core/storage";
 import type { StorageFixture } from "@heddle/core/testing";
-import { manualClock, storageConformance } from "@heddle/core/testing";
+import { manualClock } from "@heddle/core/testing";
 import { sqliteStorage } from "@heddle/storage-sqlite";
 import BetterSqlite3 from "better-sqlite3";
 import { afterEach, describe, test } from "vitest";
+import { shareCases } from "../../storage-sql/test/support/share-cases.js";
 
 const cleanups: (() => void)[] = [];
 
@@ -40,9 +41,12 @@ const forms: Record<string, () => StorageFixture> = {
   memory: () => fixtureOf(() => sqliteStorage(":memory:")),
 };
 
+/** In memory, which is quick, all of them run. */
+const casesOf = shareCases(Object.keys(forms).filter((name) => name !== "memory"));
+
 for (const [form, createFixture] of Object.entries(forms)) {
   describe(`SQLite conforms: ${form}`, () => {
-    for (const { group, name, run } of storageConformance) {
+    for (const { group, name, run } of casesOf(form)) {
       test(`${group}: ${name}`, async (context) => {
         const outcome = await run(createFixture());
         if (outcome !== undefined) context.skip(outcome.skipped);

@@ -95,7 +95,7 @@ describe("engine.transaction on SQLite", () => {
       await expect(storage.runs.get("x")).rejects.toEqual(misuse);
       await expect(storage.commit([newThread("t")])).rejects.toEqual(misuse);
       await expect(storage.transaction(async () => {})).rejects.toEqual(misuse);
-      await expect(storage.work.purge()).rejects.toEqual(misuse);
+      await expect(new StorageDriver(storage).due({ purge: true })).rejects.toEqual(misuse);
     });
     expect(await storage.threads.count({})).toBe(0);
   });

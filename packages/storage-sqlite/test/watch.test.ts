@@ -58,7 +58,7 @@ describe("noticing what others commit", () => {
     expect(clock.nextTimer()).toBeUndefined();
     const undo = storage.work.watch(() => {});
     const undoOther = storage.work.watch(() => {});
-    expect(clock.nextTimer("upkeep")).toBe(clock.now() + 50);
+    expect(clock.nextTimer("upkeep")).toBe(clock.now() + 1_000);
     expect(clock.nextTimer("work")).toBeUndefined();
     undo();
     undo();
@@ -68,6 +68,15 @@ describe("noticing what others commit", () => {
     storage.work.watch(() => {});
     await storage.close();
     expect(clock.nextTimer()).toBeUndefined();
+  });
+
+  test("it looks every 50 ms; of a virtual clock every second", async () => {
+    const clock = Object.assign(manualClock(), { isSystemClock: true as const });
+    const storage = sqliteStorage(path);
+    await storage.open({ clock });
+    storage.work.watch(() => {});
+    expect(clock.nextTimer("upkeep")).toBe(clock.now() + 50);
+    await storage.close();
   });
 
   test("no poll runs inside an open transaction; the one after it sees what changed", async () => {
@@ -80,12 +89,12 @@ describe("noticing what others commit", () => {
     storage.work.watch(hint);
     await child.commit([newThread("t")]);
     await storage.transaction(async () => {
-      await clock.advance(100);
+      await clock.advance(2_000);
       expect(hint).not.toHaveBeenCalled();
     });
-    await clock.advance(50);
+    await clock.advance(1_000);
     expect(hint).toHaveBeenCalledTimes(1);
-    await clock.advance(500);
+    await clock.advance(10_000);
     expect(hint).toHaveBeenCalledTimes(1);
     await storage.close();
   });

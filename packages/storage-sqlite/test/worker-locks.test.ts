@@ -106,7 +106,7 @@ describe("lock files come and go", () => {
     await driver.storage.work.announce(ours);
     expect(readdirSync(workers).sort()).toEqual([theirs, ours].sort());
     await driver.tend({ id: "run_held", threadId: null }, [theirs]);
-    await driver.storage.work.purge();
+    await driver.due({ purge: true });
     expect(readdirSync(workers)).toEqual([ours]);
   });
 
@@ -117,16 +117,16 @@ describe("lock files come and go", () => {
     await child.announce(long);
     await holdRun(child, long);
     await child.kill();
-    const storage = await openStorage(path);
-    await storage.work.purge();
-    expect(await storage.work.findDead([long])).toEqual([long]);
+    const driver = await openDriver(path);
+    await driver.due({ purge: true });
+    expect(await driver.storage.work.findDead([long])).toEqual([long]);
   });
 
   test("a strange file in the folder harms nobody", async () => {
-    const storage = await openStorage(path);
-    await storage.work.announce(ours);
+    const driver = await openDriver(path);
+    await driver.storage.work.announce(ours);
     writeFileSync(join(workers, "notes.txt"), "not a lock file, and more than a few bytes long");
-    await storage.work.purge();
+    await driver.due({ purge: true });
     expect(readdirSync(workers)).toContain("notes.txt");
   });
 

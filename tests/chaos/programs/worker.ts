@@ -22,6 +22,7 @@ const engine = createEngine({
   lease: setting.lease,
   heartbeat: setting.lease / 3,
   cancelGrace: 1_000,
+  suspendAfter: 300,
   closeGrace: 500,
 });
 

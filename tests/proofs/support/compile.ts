@@ -18,22 +18,24 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
-const proofs = fileURLToPath(new URL("..", import.meta.url));
-const cache = join(proofs, "..", "node_modules", ".cache");
+const tests = fileURLToPath(new URL("../..", import.meta.url));
+const cache = join(tests, "node_modules", ".cache");
+/** Where programs lie, and what they import. */
+const folders = ["proofs/programs", "proofs/support", "chaos", "chaos/programs"];
 
 let compiled: string | undefined;
 
-/** The file of `programs/<name>.ts`. */
+/** @param name from `tests/`, without the ending: `chaos/programs/worker` */
 export function compiledProgram(name: string): string {
   compiled ??= compileAll();
-  return join(compiled, "programs", `${name}.js`);
+  return join(compiled, `${name}.js`);
 }
 
 /** Kept by what it was made of: other files of the same run find it done. */
 function compileAll(): string {
-  const sources = ["programs", "support"].flatMap((folder) => sourcesIn(folder));
+  const sources = folders.flatMap((folder) => sourcesIn(folder));
   const hash = createHash("sha256").update(JSON.stringify(sources)).digest("hex").slice(0, 16);
-  const directory = join(cache, `proofs-${hash}`);
+  const directory = join(cache, `programs-${hash}`);
   if (existsSync(directory)) return directory;
   mkdirSync(cache, { recursive: true });
   const draft = mkdtempSync(join(cache, "draft-"));
@@ -47,8 +49,8 @@ function compileAll(): string {
 }
 
 function sourcesIn(folder: string) {
-  const files = readdirSync(join(proofs, folder)).filter((file) => file.endsWith(".ts"));
-  return files.map((file) => ({ path: join(folder, file), text: readFileSync(join(proofs, folder, file), "utf8") }));
+  const files = readdirSync(join(tests, folder)).filter((file) => file.endsWith(".ts"));
+  return files.map((file) => ({ path: join(folder, file), text: readFileSync(join(tests, folder, file), "utf8") }));
 }
 
 function withoutTypes(fileName: string, text: string): string {

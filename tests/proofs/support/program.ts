@@ -5,14 +5,10 @@
 
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { pathToFileURL } from "node:url";
 import { onTestFinished } from "vitest";
 import { compiledProgram } from "./compile.js";
-
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
 export interface Message {
   readonly type: string;
@@ -86,7 +82,7 @@ export class Program<Told extends Message, Command extends Message> {
 }
 
 /**
- * Start `programs/<name>.ts`. It is killed at the end of the test, should it still live.
+ * Start `proofs/programs/<name>.ts`. It is killed at the end of the test, should it still live.
  * @param wrapper a program and arguments that shall run it
  */
 export function startProgram<Told extends Message, Command extends Message>(
@@ -94,19 +90,21 @@ export function startProgram<Told extends Message, Command extends Message>(
   args: readonly string[],
   wrapper: readonly string[] = [],
 ): Program<Told, Command> {
-  const program = spawnProgram<Told, Command>(compiledProgram(name), args, wrapper);
+  const program = spawnProgram<Told, Command>(`proofs/programs/${name}`, args, wrapper);
   onTestFinished(() => program.kill());
   return program;
 }
 
-/** Start a file, compiled or not. Whoever starts it ends it. */
+/**
+ * Whoever starts it ends it.
+ * @param name see `compiledProgram`
+ */
 export function spawnProgram<Told extends Message, Command extends Message>(
-  file: string,
+  name: string,
   args: readonly string[],
   wrapper: readonly string[] = [],
 ): Program<Told, Command> {
-  const loader = file.endsWith(".ts") ? ["--import", tsx] : [];
-  const [command = "", ...rest] = [...wrapper, process.execPath, ...loader, file, ...args];
+  const [command = "", ...rest] = [...wrapper, process.execPath, compiledProgram(name), ...args];
   const child = spawn(command, rest, { stdio: ["ignore", "inherit", "inherit", "pipe", "ipc"] });
   return new Program<Told, Command>(child);
 }

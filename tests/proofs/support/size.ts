@@ -1,9 +1,16 @@
-/** How much a proof does: `quick` in `npm test`, `full` in `.ci/run` (the sizes that the project promises). */
+/** How much a proof does: `quick` in `npm test`, `full` in `.ci/run`, `long` in `npm run prove`. */
 
-export const size = process.env.HEDDLE_TEST_SIZE === "full" ? "full" : "quick";
+interface Sizes<Value> {
+  readonly quick: Value;
+  readonly full: Value;
+  /** `full` unless given. */
+  readonly long?: Value;
+}
 
-export function sized<Value>(sizes: { readonly quick: Value; readonly full: Value }): Value {
-  return sizes[size];
+export const size = (process.env.HEDDLE_TEST_SIZE ?? "quick") as keyof Sizes<unknown>;
+
+export function sized<Value>(sizes: Sizes<Value>): Value {
+  return sizes[size] ?? sizes.full;
 }
 
 export const seconds = 1_000;

@@ -12,7 +12,9 @@ export function tell<Told extends Message>(message: Told): void {
 
 export function onCommand<Command extends Message>(handle: (command: Command) => void | Promise<void>): void {
   process.on("message", (command) => void handle(command as Command));
-  process.once("disconnect", () => process.exit());
+  // Whoever started this may be gone already.
+  if (process.connected) process.once("disconnect", () => process.exit());
+  else process.exit();
 }
 
 export function killMyself(): void {

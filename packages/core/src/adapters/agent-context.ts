@@ -3,6 +3,7 @@
  * functions, in whichever process they run.
  */
 
+import { lazyProperties } from "../model/lazy-properties.js";
 import type {
   Child,
   ChildOptions,
@@ -11,14 +12,17 @@ import type {
   StepContext,
   StepOptions,
 } from "../ports/agent-calls.js";
-import type { Attempt, AttemptSession, SteeredMessage } from "../ports/executor.js";
+import type { Attempt, AttemptSession, SteeredMessage, Wake } from "../ports/executor.js";
 
 import { askWithSchema } from "./ask-with-schema.js";
+import { requireOptions } from "./require-options.js";
 import { runStep } from "./run-step.js";
+
+const withSignal = lazyProperties<Attempt, Pick<Attempt, "signal">>({ signal: (attempt) => attempt.signal });
 
 /** Typed for users by `AgentContext` in `engine/agent.ts`. */
 export function agentContext(attempt: Attempt, session: AttemptSession): object {
-  return {
+  const context = {
     input: attempt.input,
     values: attempt.values,
     config: attempt.config,
@@ -27,9 +31,6 @@ export function agentContext(attempt: Attempt, session: AttemptSession): object 
     metadata: attempt.metadata,
     attempt: attempt.attempt,
     resumed: attempt.resumed,
-    get signal() {
-      return attempt.signal;
-    },
     emit: session.emit.bind(session),
     delta: session.delta.bind(session),
     checkpoint: session.checkpoint.bind(session),
@@ -37,14 +38,20 @@ export function agentContext(attempt: Attempt, session: AttemptSession): object 
       heard(runStep(attempt, session, key, work, options)),
     interrupt: (key: string, payload: unknown, options?: InterruptOptions) =>
       heard(askWithSchema(session, key, payload, options)),
-    sleep: (after: number, options?: SleepOptions) => heard(session.sleep({ after }, options?.key)),
+    sleep: (after: number, options?: SleepOptions) => heard(sleep(session, { after }, options)),
     start: (key: string, agent: { readonly name: string }, input: unknown, options?: ChildOptions) =>
       heard(startChild(session, key, agent, input, options)),
     sleepUntil: (date: Date | number, options?: SleepOptions) =>
-      heard(session.sleep({ at: date instanceof Date ? date.getTime() : date }, options?.key)),
+      heard(sleep(session, { at: date instanceof Date ? date.getTime() : date }, options)),
     steered: () => steered(session),
     takeSteered: () => heard(session.takeSteered()),
   };
+  return withSignal(context, attempt);
+}
+
+async function sleep(session: AttemptSession, wake: Wake, options: SleepOptions = {}): Promise<void> {
+  requireOptions(options);
+  await session.sleep(wake, options.key);
 }
 
 async function startChild(

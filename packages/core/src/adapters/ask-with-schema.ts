@@ -6,6 +6,7 @@ import type { Json } from "../model/json.js";
 import { parseWith } from "../model/values-schema.js";
 import type { InterruptOptions } from "../ports/agent-calls.js";
 import type { AttemptSession } from "../ports/executor.js";
+import { requireOptions } from "./require-options.js";
 
 export async function askWithSchema(
   session: AttemptSession,
@@ -13,9 +14,7 @@ export async function askWithSchema(
   payload: unknown,
   options: InterruptOptions = {},
 ): Promise<unknown> {
-  if (typeof options !== "object" || options === null) {
-    throw new HeddleError("INVALID_ARGUMENT", '"options" must be an object.', { details: { field: "options" } });
-  }
+  requireOptions(options);
   const { schema, expiresIn } = options;
   const given = {
     ...(schema === undefined ? {} : { schema: jsonSchemaOf(schema) }),

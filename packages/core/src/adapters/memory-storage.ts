@@ -162,12 +162,15 @@ export class MemoryStorage implements Storage<undefined> {
   };
 
   readonly work: WorkReader = {
-    due: (query) => this.#read((tables, now) => due(tables, query, now)),
+    due: (query) =>
+      this.#read((tables, now) => {
+        if (query.purge === true) purge(tables, now);
+        return due(tables, query, now);
+      }),
     heldBy: (worker) => this.#read(({ runIndexes }) => runIndexes.heldBy.of(worker)),
     announce: (worker) => this.#announce(worker),
     findDead: (workers) => this.#read(() => workers.filter((worker) => this.#database.deadWorkers.has(worker))),
     watch: (hint) => this.#database.watchers.add(this, hint),
-    purge: () => this.#read(purge),
   };
 
   async #announce(worker: string): Promise<void> {

@@ -15,14 +15,11 @@
 import { HeddleError } from "../errors.js";
 import type { AttemptRef, NewCheckpoint, NewEvent, Outcome, ReleaseRun } from "../model/intents/intent.js";
 import { whyFutile } from "../model/intents/tend-run.js";
-import type { JsonObject } from "../model/json.js";
 import { parseJson } from "../model/json.js";
 import { backoff, mayRetry } from "../model/retry.js";
 import type { RunError, RunPolicy, RunRecord } from "../model/run.js";
 import { never, storedPolicy } from "../model/run.js";
-import { parseWith } from "../model/values-schema.js";
-import type { Attempt, AttemptResult, AttemptSession } from "../ports/executor.js";
-import { AttemptChildren } from "./attempt-children.js";
+import type { Attempt, AttemptResult } from "../ports/executor.js";
 import {
   attemptTimedOut,
   canceledError,
@@ -31,19 +28,14 @@ import {
   leaseLost,
   runCanceled,
 } from "./attempt-errors.js";
-import { AttemptMemory } from "./attempt-memory.js";
 import { AttemptPause } from "./attempt-pause.js";
-import { AttemptQuestions } from "./attempt-questions.js";
-import { attemptSession } from "./attempt-session.js";
-import { AttemptSleep } from "./attempt-sleep.js";
-import { AttemptSteering } from "./attempt-steering.js";
-import { AttemptSteps } from "./attempt-steps.js";
+import { LiveSession, noRest } from "./attempt-session.js";
 import type { ChangedValues } from "./attempt-values.js";
 import { AttemptValues } from "./attempt-values.js";
 import { acceptResult, type Verdict } from "./attempt-verdict.js";
-import { AttemptWriter } from "./attempt-writer.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { LazyAbort } from "./lazy-abort.js";
+import { liveAttempt } from "./live-attempt.js";
 import { persist } from "./persist.js";
 import { runErrorOf } from "./run-error.js";
 import { settleWithHook } from "./settle-with-hook.js";
@@ -67,17 +59,15 @@ export class AttemptDriver {
   readonly #abort = new LazyAbort();
   readonly #fence = new LazyAbort();
   readonly #timers: (() => void)[] = [];
-  readonly #writer: AttemptWriter;
   readonly #pause: AttemptPause;
-  readonly #steering: AttemptSteering;
+  readonly #session: LiveSession;
   #stop: Stop | undefined;
   #ending = false;
   #codeReturned = false;
-  #abandon: (() => void) | undefined;
+  #endNow: ((ending: Ending) => void) | undefined;
   /** What is stored could be read: before that no attempt can go better than this one. */
   #loaded = false;
   #values: AttemptValues | undefined;
-  #questions: AttemptQuestions | undefined;
   #finished: Promise<void> | undefined;
 
   /** @param onWaiting told when the attempt begins to do nothing but wait, and when it goes on */
@@ -85,14 +75,14 @@ export class AttemptDriver {
     this.run = run;
     this.#core = core;
     this.#agent = agent;
-    this.#policy = storedPolicy(run);
+    this.#policy = run.policy === agent.policy ? agent.parsedPolicy : storedPolicy(run);
     this.#ref = { runId: run.id, threadId: run.threadId, lineageId: run.lineageId, attempt: run.attempt };
-    this.#writer = new AttemptWriter(core, run, this.#ref, {
-      requireRunning: () => this.#requireRunning(),
-      lost: () => this.loseLease(),
-    });
-    this.#steering = new AttemptSteering(core, agent, run);
-    this.#pause = new AttemptPause({ clock: core.clock, suspendAfter: core.settings.suspendAfter, onWaiting });
+    const { clock, settings } = core;
+    const onEnded = (): void => this.#endNow?.({ type: "paused" });
+    this.#pause = new AttemptPause({ clock, suspendAfter: settings.suspendAfter, onWaiting, onEnded });
+    const hooks = { requireRunning: () => this.#requireRunning(), lost: () => this.loseLease() };
+    const [attempt, policy, pause] = [this.#ref, this.#policy, this.#pause];
+    this.#session = new LiveSession({ core, agent, run, attempt, policy, pause, hooks });
   }
 
   get attempt(): AttemptRef {
@@ -111,10 +101,14 @@ export class AttemptDriver {
 
   /** Resolves when the attempt is done and its code has returned. Never rejects. */
   async drive(): Promise<void> {
+    // It returned, threw, ended itself or was abandoned: what comes first counts.
+    const ended = new Promise<Ending>((resolve) => {
+      this.#endNow = resolve;
+    });
     const code = this.#start();
-    this.#finished = this.#end(await code.ended);
+    this.#finished = this.#end(await ended);
     await this.#finished;
-    await code.returned;
+    if (!this.#codeReturned) await code;
     this.#clearTimers();
     // Whoever still knows the driver shall not keep a large tree alive.
     this.#values = undefined;
@@ -131,7 +125,7 @@ export class AttemptDriver {
     if (this.#ending || run.attempt < this.run.attempt) return;
     if (run.attempt !== this.run.attempt || run.status !== "running") this.#overtaken(run);
     else if (run.cancelRequestedAt !== null) this.#cancel(run);
-    else this.#steering.tell(run.steered);
+    else this.#session.tellSteered(run.steered);
   }
 
   /** Somebody else took or ended the run: the end of a cancel's grace, if that is what it waited for. */
@@ -171,7 +165,7 @@ export class AttemptDriver {
     this.#stop = stop;
     this.#abort.abort(error);
     this.#pause.stopWaits(error);
-    this.#steering.end();
+    this.#session.endSteering();
   }
 
   #timeOut(stop: "timeout" | "deadline", error: HeddleError): void {
@@ -181,8 +175,8 @@ export class AttemptDriver {
   }
 
   #abandonNow(error: HeddleError): void {
-    this.#writer.outbox.abandon(error);
-    this.#abandon?.();
+    this.#session.abandon(error);
+    this.#endNow?.({ type: "abandoned" });
     this.#fence.abort(error);
   }
 
@@ -190,17 +184,14 @@ export class AttemptDriver {
     this.#timers.push(this.#core.clock.setTimer(delay, fire, "work"));
   }
 
-  /** Call the code. `ended`: it returned, threw, or was abandoned. `returned`: it has really returned. */
-  #start(): { readonly ended: Promise<Ending>; readonly returned: Promise<unknown> } {
-    const abandoned = new Promise<Ending>((resolve) => {
-      this.#abandon = () => resolve({ type: "abandoned" });
+  /** Call the code. From a question on, what it makes of that does not count. */
+  #start(): Promise<Ending> {
+    const code = this.#run();
+    void code.then((ending) => {
+      if (this.#pause.isGoing) this.#endNow?.(ending);
     });
-    const returned = this.#run();
-    const paused = this.#pause.ended.then((): Ending => ({ type: "paused" }));
-    // From the question on, what the code makes of it does not count.
-    const counts = returned.then((ending) => (this.#pause.isGoing ? ending : paused));
     this.#startTimers();
-    return { ended: Promise.race([counts, paused, abandoned]), returned };
+    return code;
   }
 
   /** A run that was handed over only to be ended is not begun. */
@@ -208,12 +199,16 @@ export class AttemptDriver {
     const error = this.run.cancelRequestedAt === null ? whyFutile(this.run, this.#core.storageNow()) : canceledError;
     if (error !== undefined) return { type: "futile", error };
     try {
-      return { type: "returned", result: await this.#execute() };
+      this.#values = AttemptValues.atHand(this.#core, this.#agent, this.run) ?? (await this.#readValues());
+      const attempt = this.#attempt(this.#values);
+      this.#loaded = true;
+      if (this.#session.hasPast) await this.#session.load();
+      return { type: "returned", result: await this.#agent.executor.execute(attempt, this.#session) };
     } catch (thrown) {
       return { type: "threw", error: thrown };
     } finally {
       this.#codeReturned = true;
-      this.#steering.end();
+      this.#session.endSteering();
     }
   }
 
@@ -227,62 +222,15 @@ export class AttemptDriver {
     this.#later(left, () => this.#timeOut("deadline", deadlineExceeded(this.run)));
   }
 
-  async #execute(): Promise<AttemptResult> {
-    const attempt = await this.#load();
-    this.#loaded = true;
-    return await this.#agent.executor.execute(attempt, await this.#session());
+  /** @throws HeddleError INVALID_INPUT, INVALID_CONFIG, CORRUPT_DATA */
+  #attempt({ visible }: AttemptValues): Attempt {
+    const { policy, definition } = this.#agent;
+    if (this.run.policy !== policy) parseJson(this.run.policy, "policy");
+    return liveAttempt(this.#core, definition, this.run, visible, { abort: this.#abort, fence: this.#fence });
   }
 
-  async #load(): Promise<Attempt> {
-    const { run } = this;
-    parseJson(run.policy, "policy");
-    const { definition } = this.#agent;
-    const { values: cache, settings } = this.#core;
-    const [abort, fence] = [this.#abort, this.#fence];
-    this.#values = await persist(this.#core, () => AttemptValues.load(cache, this.#agent, run, settings.limits.values));
-    const inputJson = parseJson(run.input, "input");
-    const config = run.config === null ? undefined : parseJson(run.config, "config");
-    return {
-      runId: run.id,
-      threadId: run.threadId,
-      lineageId: run.lineageId,
-      agent: definition,
-      attempt: run.attempt,
-      input:
-        definition.input === undefined ? inputJson : parseWith(definition.input, inputJson, "INVALID_INPUT", "input"),
-      inputJson,
-      config:
-        definition.config === undefined ? config : parseWith(definition.config, config, "INVALID_CONFIG", "config"),
-      metadata: parseJson(run.metadata, "metadata") as JsonObject,
-      values: this.#values.visible,
-      resumed: run.id !== run.lineageId,
-      get signal() {
-        return abort.signal;
-      },
-      get fence() {
-        return fence.signal;
-      },
-      clock: this.#core.clock,
-      random: this.#core.random,
-    };
-  }
-
-  async #session(): Promise<AttemptSession> {
-    const parts = { core: this.#core, run: this.run, pause: this.#pause, writer: this.#writer };
-    const memory = await AttemptMemory.load(this.#core, this.run);
-    this.#questions = await AttemptQuestions.load(this.#core, this.run, memory, this.#pause);
-    await this.#steering.load();
-    const { breakpoints } = this.#policy;
-    const { limits } = this.#core.settings;
-    const steps = new AttemptSteps({ ...parts, memory, questions: this.#questions, limits, breakpoints });
-    return attemptSession({
-      ...parts,
-      steps,
-      questions: this.#questions,
-      sleeps: new AttemptSleep({ ...parts, memory }),
-      children: new AttemptChildren({ ...parts, memory, attempt: this.#ref, lost: () => this.loseLease() }),
-      steering: this.#steering,
-    });
+  #readValues(): Promise<AttemptValues> {
+    return persist(this.#core, () => AttemptValues.load(this.#core, this.#agent, this.run));
   }
 
   #requireRunning(): AttemptValues {
@@ -295,14 +243,13 @@ export class AttemptDriver {
     this.#clearTimers();
     if (ending.type === "abandoned" && this.#stop !== "shutdown") this.#tellAbandoned();
     this.#pause.close(() => leaseLost(this.#ref));
-    this.#steering.end();
-    const rest = await this.#writer.outbox.close(() => leaseLost(this.#ref));
-    await this.#writer.checkpointsWritten();
+    this.#session.endSteering();
+    const rest = this.#session.hasWritten ? await this.#session.close(() => leaseLost(this.#ref)) : noRest;
     if (this.#stop === "lease_lost") return rest.settled(leaseLost(this.#ref));
     this.#ending = true;
     if (ending.type === "paused" && !this.#codeReturned) this.#hurryCode();
     try {
-      await this.#writer.flush();
+      if (this.#session.hasWritten) await this.#session.flush();
       await this.#write(ending, rest.events);
       rest.settled();
     } catch (error) {
@@ -334,14 +281,14 @@ export class AttemptDriver {
     for (const clear of this.#timers.splice(0)) clear();
   }
 
-  async #write(ending: Ending, events: readonly NewEvent[]): Promise<void> {
+  #write(ending: Ending, events: readonly NewEvent[]): Promise<unknown> {
     if (ending.type === "abandoned" && this.#stop === "shutdown")
       return this.#release("shutdown", events, { delay: 0 });
     if (ending.type === "futile") return this.#giveUp(ending.error, events);
     if (ending.type === "paused" && !this.#isOutOfTime) return this.#writePause(events);
     const verdict = this.#judge(ending);
     if (verdict.type === "succeeded") return this.#settleSucceeded(verdict, events);
-    await this.#fail(verdict.error, verdict.final, events);
+    return this.#fail(verdict.error, verdict.final, events);
   }
 
   get #isOutOfTime(): boolean {
@@ -367,30 +314,30 @@ export class AttemptDriver {
   }
 
   /** It asked, or it goes on when what it waits for is there. */
-  async #writePause(events: readonly NewEvent[]): Promise<void> {
-    const questions = this.#questions?.asked ?? [];
-    if (questions.length > 0) {
-      await this.#settle({ status: "interrupted", questions, nextRunId: this.#core.random.id("run") }, events);
-      return;
-    }
+  #writePause(events: readonly NewEvent[]): Promise<unknown> {
+    const questions = this.#session.asked;
+    if (questions.length > 0)
+      return this.#settle({ status: "interrupted", questions, nextRunId: this.#core.random.id("run") }, events);
     const awaits = this.#pause.suspendedOn.flatMap((wait) => wait.awaits ?? []);
     const until = Math.min(...this.#pause.suspendedOn.map((wait) => wait.until ?? never));
     const why = awaits.length > 0 ? "child" : "sleep";
-    await this.#release(why, events, { awaits, ...(until === never ? {} : { until }) });
+    return this.#release(why, events, { awaits, ...(until === never ? {} : { until }) });
   }
 
-  async #giveUp(error: RunError, events: readonly NewEvent[]): Promise<void> {
-    await this.#settle({ status: "failed", error, counts: "none" }, events);
+  #giveUp(error: RunError, events: readonly NewEvent[]): Promise<unknown> {
+    return this.#settle({ status: "failed", error, counts: "none" }, events);
   }
 
-  async #settleSucceeded(
+  #settleSucceeded(
     { output, changed }: Extract<Verdict, { type: "succeeded" }>,
     events: readonly NewEvent[],
-  ): Promise<void> {
+  ): Promise<unknown> {
     const checkpoint = this.#checkpointOf(changed);
-    const settled = await this.#settle({ status: "succeeded", output }, events, checkpoint);
-    if (settled.status === "succeeded" && changed !== undefined && checkpoint !== undefined)
-      this.#values?.adopt(changed);
+    const settled = this.#settle({ status: "succeeded", output }, events, checkpoint);
+    if (changed === undefined || checkpoint === undefined) return settled;
+    return settled.then(({ status }) => {
+      if (status === "succeeded") this.#values?.adopt(changed);
+    });
   }
 
   /** A stateless run writes a checkpoint only where something changed. */
@@ -399,19 +346,19 @@ export class AttemptDriver {
     return this.run.threadId === null && changed.checkpoint.encoding === "same" ? undefined : changed.checkpoint;
   }
 
-  async #fail(error: RunError, final: boolean, events: readonly NewEvent[]): Promise<void> {
+  #fail(error: RunError, final: boolean, events: readonly NewEvent[]): Promise<unknown> {
     const failures = this.run.failures + 1;
     const { retry } = this.#policy;
     if (!final && mayRetry(retry, failures)) {
       const delay = backoff(retry, failures, this.#core.random.fraction());
       return this.#release("retry", events, { delay, error });
     }
-    await this.#settle({ status: "failed", error, counts: "failure" }, events);
+    return this.#settle({ status: "failed", error, counts: "failure" }, events);
   }
 
-  async #settle(outcome: Outcome, events: readonly NewEvent[], checkpoint?: NewCheckpoint): Promise<RunRecord> {
+  #settle(outcome: Outcome, events: readonly NewEvent[], checkpoint?: NewCheckpoint): Promise<RunRecord> {
     const finalCheckpointId = this.#core.random.id("chk");
-    const { taken } = this.#steering;
+    const { taken } = this.#session;
     const intent = { kind: "settle_run", attempt: this.#ref, outcome, events, finalCheckpointId, taken } as const;
     const full = checkpoint === undefined ? intent : { ...intent, checkpoint };
     const { onSettle } = this.#agent.definition;
@@ -419,13 +366,13 @@ export class AttemptDriver {
     return settleWithHook(this.#core, this.#agent.definition, full);
   }
 
-  async #release(
+  #release(
     why: ReleaseRun["why"],
     events: readonly NewEvent[],
     given: Partial<Pick<ReleaseRun, "delay" | "until" | "awaits" | "error">>,
-  ): Promise<void> {
+  ): Promise<unknown> {
     const finalCheckpointId = this.#core.random.id("chk");
     const intent = { kind: "release_run", attempt: this.#ref, why, events, delay: 0, finalCheckpointId } as const;
-    await persist(this.#core, () => this.#core.committer.commit<"release_run">({ ...intent, ...given }));
+    return persist(this.#core, () => this.#core.committer.commit<"release_run">({ ...intent, ...given }));
   }
 }

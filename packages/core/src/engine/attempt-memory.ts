@@ -32,9 +32,13 @@ export class AttemptMemory {
     this.#isComplete = isComplete;
   }
 
+  /** Of a lineage's first attempt: it knows without a look that nothing is remembered. */
+  static blank(core: Core, lineageId: string): AttemptMemory {
+    return new AttemptMemory(core, lineageId, new Map(), true);
+  }
+
   static async load(core: Core, { lineageId, id, attempt }: RunRecord): Promise<AttemptMemory> {
-    // The first attempt of a lineage knows without a look that nothing is remembered.
-    if (attempt === 1 && id === lineageId) return new AttemptMemory(core, lineageId, new Map(), true);
+    if (attempt === 1 && id === lineageId) return AttemptMemory.blank(core, lineageId);
     const memos = await read(core, (lineages) => lineages.memos(lineageId, atOnce));
     const known = new Map(memos.map((memo) => [memoId(memo), memo.body]));
     return new AttemptMemory(core, lineageId, known, memos.length < atOnce);

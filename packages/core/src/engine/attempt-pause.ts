@@ -30,15 +30,14 @@ export interface PauseOptions {
   readonly suspendAfter: number;
   /** Told when the attempt begins to do nothing but wait, and when it goes on. */
   onWaiting(isWaiting: boolean): void;
+  /** Told once the attempt has ended from inside. */
+  onEnded(): void;
 }
 
 export class AttemptPause {
-  /** Resolves once the attempt has ended from inside. */
-  readonly ended: Promise<void>;
   #signal: AttemptEnded | undefined;
   #closed: (() => Error) | undefined;
   readonly #options: PauseOptions;
-  #end!: () => void;
   #state: "going" | "ending" | "ended" = "going";
   #steps = 0;
   #calls = 0;
@@ -52,9 +51,6 @@ export class AttemptPause {
 
   constructor(options: PauseOptions) {
     this.#options = options;
-    this.ended = new Promise((resolve) => {
-      this.#end = resolve;
-    });
   }
 
   get isGoing(): boolean {
@@ -190,6 +186,6 @@ export class AttemptPause {
     this.#turning = false;
     if (this.#state !== "ending" || this.#steps > 0) return;
     this.#state = "ended";
-    this.#end();
+    this.#options.onEnded();
   }
 }

@@ -28,10 +28,14 @@ export class AttemptQuestions {
     this.#answers = answers;
   }
 
+  /** Of a lineage's first run: before the first answer there is no other. */
+  static unanswered(core: Core, memory: AttemptMemory, pause: AttemptPause): AttemptQuestions {
+    return new AttemptQuestions(core, memory, pause, new Map());
+  }
+
   static async load(core: Core, run: RunRecord, memory: AttemptMemory, pause: AttemptPause): Promise<AttemptQuestions> {
+    if (run.id === run.lineageId) return AttemptQuestions.unanswered(core, memory, pause);
     const answers = new Map<string, string>();
-    // Before the first answer there is no other run of the lineage.
-    if (run.id === run.lineageId) return new AttemptQuestions(core, memory, pause, answers);
     const questions = await persist(core, () => core.storage.lineages.questions(run.lineageId));
     for (const { key, status, answer } of questions) {
       if (status === "answered" && answer !== null) answers.set(key, answer);

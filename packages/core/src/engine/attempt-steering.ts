@@ -28,6 +28,7 @@ export class AttemptSteering {
   #told: number;
   #looked = 0;
   #looking: Promise<void> | undefined;
+  #earlier: Promise<void> | undefined;
   #isOver = false;
 
   constructor(core: Core, agent: RegisteredAgent, run: RunRecord) {
@@ -44,11 +45,7 @@ export class AttemptSteering {
 
   /** Before the agent begins: what earlier attempts were given, and what earlier runs of the lineage had taken. */
   async load(): Promise<void> {
-    if (this.#run.id !== this.#run.lineageId) {
-      const earlier = await this.#list({ status: ["interrupted"] });
-      // They settled one after the other, in the order in which they came.
-      this.#add(earlier.sort((a, b) => a.lastSeq - b.lastSeq));
-    }
+    await this.#loadEarlier();
     await this.#look();
   }
 
@@ -94,8 +91,21 @@ export class AttemptSteering {
     return this.#looking;
   }
 
+  /** What earlier runs of the lineage had taken: it comes first, also where something else is handed over meanwhile. */
+  #loadEarlier(): Promise<void> {
+    this.#earlier ??= this.#run.id === this.#run.lineageId ? Promise.resolve() : this.#readEarlier();
+    return this.#earlier;
+  }
+
+  async #readEarlier(): Promise<void> {
+    const earlier = await this.#list({ status: ["interrupted"] });
+    // They settled one after the other, in the order in which they came.
+    this.#add(earlier.sort((a, b) => a.lastSeq - b.lastSeq));
+  }
+
   async #lookUntilCurrent(): Promise<void> {
     try {
+      await this.#loadEarlier();
       while (this.#looked < this.#told && !this.#isOver) {
         const told = this.#told;
         const waiting = await this.#list({ status: ["pending"] });

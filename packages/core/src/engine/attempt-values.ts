@@ -12,8 +12,8 @@ import { reconcile } from "../model/reconcile.js";
 import type { RunRecord } from "../model/run.js";
 import type { ValuesSchema } from "../model/values-schema.js";
 import type { StoredValues, ValuesCache } from "../runtime/values-cache.js";
-import { encodeCheckpoint } from "../runtime/values-cache.js";
-import type { RegisteredAgent } from "./core.js";
+import { encodeCheckpoint, noValues } from "../runtime/values-cache.js";
+import type { Core, RegisteredAgent } from "./core.js";
 
 export interface ChangedValues {
   readonly checkpoint: NewCheckpoint;
@@ -41,17 +41,21 @@ export class AttemptValues {
     this.#stored = stored;
   }
 
+  /** Without waiting, where they need not be read. @throws HeddleError INVALID_VALUES */
+  static atHand(core: Core, agent: RegisteredAgent, run: RunRecord): AttemptValues | undefined {
+    const stored = core.values.atHand(run.headCheckpointId, lineOf(run));
+    return stored && AttemptValues.#of(core, agent, run, stored);
+  }
+
   /** @throws HeddleError INVALID_VALUES, CORRUPT_DATA, CHECKPOINT_NOT_FOUND */
-  static async load(
-    cache: ValuesCache,
-    agent: RegisteredAgent,
-    run: RunRecord,
-    maxBytes: number,
-  ): Promise<AttemptValues> {
-    const line = run.threadId ?? run.lineageId;
-    const stored = await cache.load(run.headCheckpointId, line);
-    requireValid(agent.values, stored.tree, line);
-    return new AttemptValues(cache, agent, maxBytes, line, stored);
+  static async load(core: Core, agent: RegisteredAgent, run: RunRecord): Promise<AttemptValues> {
+    return AttemptValues.#of(core, agent, run, await core.values.load(run.headCheckpointId, lineOf(run)));
+  }
+
+  static #of({ values, settings }: Core, agent: RegisteredAgent, run: RunRecord, stored: StoredValues): AttemptValues {
+    const line = lineOf(run);
+    requireValid(agent.values, stored.tree, stored === noValues ? noLine : line);
+    return new AttemptValues(values, agent, settings.limits.values, line, stored);
   }
 
   /** What the agent sees. */
@@ -79,6 +83,14 @@ export class AttemptValues {
     this.#cache.put(checkpoint.id, this.#line, stored);
   }
 }
+
+/** What the values belong to. */
+function lineOf({ threadId, lineageId }: RunRecord): string {
+  return threadId ?? lineageId;
+}
+
+/** All lines begin with the same empty tree: it is looked at once. No thread or run has this name. */
+const noLine = "";
 
 /** Trees known to satisfy a schema: the newest per line, so the next tree of the line needs a look at the difference. */
 const validTrees = new WeakMap<ValuesSchema, Map<string, JsonObject>>();

@@ -4,18 +4,17 @@
  */
 
 import { HeddleError } from "../errors.js";
-import type { DeltaFrame } from "../model/event.js";
 import { streamOf } from "../model/event.js";
 import type { AttemptRef, NewCheckpoint, NewEvent, NewMemo, RecordProgress } from "../model/intents/intent.js";
 import type { JsonObject } from "../model/json.js";
 import { copyJson } from "../model/json.js";
 import type { Durability, RunRecord } from "../model/run.js";
-import { storedPolicy } from "../model/run.js";
 import { shown } from "../model/shown.js";
 import { Outbox } from "../runtime/outbox.js";
 import type { AttemptValues, ChangedValues } from "./attempt-values.js";
-import { checkId, checkJson } from "./check-input.js";
+import { checkId, checkJson, checkText, requireOptions } from "./check-input.js";
 import type { Core } from "./core.js";
+import type { DeltaOptions, EmitOptions } from "./frames.js";
 import { mergeCheckpoints } from "./merge-checkpoints.js";
 import { persist } from "./persist.js";
 
@@ -24,6 +23,11 @@ export interface WriterHooks {
   requireRunning(): AttemptValues;
   /** The storage refused: somebody else has the run. */
   lost(): void;
+}
+
+export interface WriterOptions extends WriterHooks {
+  /** Of checkpoints in the middle of the run. */
+  readonly durability: Durability;
 }
 
 export class AttemptWriter {
@@ -38,23 +42,28 @@ export class AttemptWriter {
   #flushing: Promise<void> | undefined;
   #writing: Promise<unknown> = Promise.resolve();
   #deltas = 0;
+  /** Of the last one. */
+  #deltaType: unknown = noneYet;
   /** The newest event of this attempt that is committed: what a delta that is sent now follows. */
   #lastSeq: number;
 
-  constructor(core: Core, run: RunRecord, ref: AttemptRef, hooks: WriterHooks) {
+  constructor(core: Core, run: RunRecord, ref: AttemptRef, options: WriterOptions) {
     this.#core = core;
     this.#ref = ref;
-    this.#hooks = hooks;
+    this.#hooks = options;
     this.#lastSeq = run.lastSeq;
-    this.#durability = storedPolicy(run).durability ?? "sync";
+    this.#durability = options.durability;
+    const stream = streamOf(run);
     this.outbox = new Outbox(
       (events) => this.#commitHeld({ events }),
-      (delta) => core.deltas.publish(streamOf(run), delta, this.#lastSeq),
+      (delta) => core.deltas.publish(stream, delta, this.#lastSeq),
     );
   }
 
-  emit(type: string, payload: unknown, key: string | undefined): Promise<void> {
+  emit(type: string, payload: unknown, options: EmitOptions = noOptions): Promise<void> {
     try {
+      requireOptions("options", options);
+      const { key } = options;
       const { limits } = this.#core.settings;
       const event = newEvent(type, payload, limits.event);
       return this.outbox.emit(key === undefined ? event : { ...event, key: checkId("event key", key, limits) });
@@ -63,20 +72,18 @@ export class AttemptWriter {
     }
   }
 
-  delta(type: string, payload: unknown, options: { readonly messageId?: string } = {}): void {
-    requireOwnType(type);
+  delta(type: string, payload: unknown, options: DeltaOptions = noOptions): void {
+    // Tokens come by the thousand, of one type.
+    if (type !== this.#deltaType) requireOwnType(type);
+    this.#deltaType = type;
     // Before its number is given out: a refused delta leaves no gap.
+    requireOptions("options", options);
+    const { messageId } = options;
+    checkText("messageId", messageId);
     const copy = copyJson(payload ?? null, "delta");
-    const frame: DeltaFrame = {
-      kind: "delta",
-      runId: this.#ref.runId,
-      attempt: this.#ref.attempt,
-      sequenceNumber: ++this.#deltas,
-      type,
-      ...(options.messageId === undefined ? {} : { messageId: options.messageId }),
-      payload: copy,
-    };
-    this.outbox.delta(frame);
+    const { runId, attempt } = this.#ref;
+    const frame = { kind: "delta", runId, attempt, sequenceNumber: ++this.#deltas, type, payload: copy } as const;
+    this.outbox.delta(messageId === undefined ? frame : { ...frame, messageId });
   }
 
   /** One after the other: each is against the one before. */
@@ -154,6 +161,10 @@ export class AttemptWriter {
     }
   }
 }
+
+const noOptions = {};
+/** No frame's type, whatever an agent sends. */
+const noneYet = Symbol("none yet");
 
 function newEvent(type: string, payload: unknown, limit: number): NewEvent {
   requireOwnType(type);

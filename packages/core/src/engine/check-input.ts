@@ -148,9 +148,19 @@ function notPlain(field: string): HeddleError {
 
 /** JSON text of a value, within `limit` bytes. */
 export function checkJson(what: string, value: unknown, limit: number): string {
-  const text = JSON.stringify(copyJson(value ?? null, what));
+  return checkedJson(what, value, limit).text;
+}
+
+/** The same, and a frozen copy of the value as that text holds it. */
+export function checkedJson(
+  what: string,
+  value: unknown,
+  limit: number,
+): { readonly copy: Json; readonly text: string } {
+  const copy = copyJson(value ?? null, what);
+  const text = JSON.stringify(copy);
   const size = text.length * 3 <= limit ? 0 : byteLength(text);
-  if (size <= limit) return text;
+  if (size <= limit) return { copy, text };
   throw new HeddleError("TOO_LARGE", `The ${what} has ${size} bytes of JSON; the limit is ${limit}.`, {
     details: { what, size, limit },
   });

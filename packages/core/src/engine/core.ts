@@ -1,7 +1,7 @@
 /** What the parts of one engine share. Built once by `createEngine`; nothing here is global. */
 
 import type { Accepted, AcceptRun, Answered, AnswerQuestions, Canceled, Effect } from "../model/intents/intent.js";
-import type { CancelReason, RunRecord } from "../model/run.js";
+import type { CancelReason, RunPolicy, RunRecord } from "../model/run.js";
 import type { ValuesSchema } from "../model/values-schema.js";
 import type { Clock } from "../ports/clock.js";
 import type { Executor } from "../ports/executor.js";
@@ -22,8 +22,9 @@ export interface RegisteredAgent {
   readonly definition: Agent;
   readonly values: ValuesSchema;
   readonly executor: Executor;
-  /** JSON of the policy of a run without overrides. */
+  /** JSON of the policy of a run without overrides; and the same read back. */
   readonly policy: string;
+  readonly parsedPolicy: RunPolicy;
 }
 
 export interface Core {

@@ -14,6 +14,7 @@ import type {
   Effect,
 } from "../model/intents/intent.js";
 import type { CancelReason, RunRecord } from "../model/run.js";
+import { storedPolicy } from "../model/run.js";
 import { valuesSchema } from "../model/values-schema.js";
 import type { Clock } from "../ports/clock.js";
 import type { Executor } from "../ports/executor.js";
@@ -31,6 +32,8 @@ import { systemRandom } from "../runtime/system-random.js";
 import { ValuesCache } from "../runtime/values-cache.js";
 import type { Agent } from "./agent.js";
 import { checkDefinition } from "./agent.js";
+import { requireOptions } from "./check-input.js";
+import { checkPorts } from "./check-ports.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import { Dispatcher } from "./dispatcher.js";
 import { Executors } from "./executors.js";
@@ -39,7 +42,7 @@ import { Families } from "./families.js";
 import type { Transaction } from "./host-transaction.js";
 import { Runs } from "./runs.js";
 import type { EngineSettings, SettingsInput } from "./settings.js";
-import { invalidArgument, requireOneOf, resolveSettings } from "./settings.js";
+import { invalidArgument, requireDuration, requireOneOf, resolveSettings } from "./settings.js";
 import { policyOf } from "./start-run.js";
 import { Teller } from "./tell.js";
 import { Threads } from "./threads.js";
@@ -79,11 +82,7 @@ export class Engine<Host = unknown> implements AsyncDisposable {
 
   /** @internal */
   constructor(options: EngineOptions<Host> & { readonly executor: Executor }) {
-    if (typeof options?.storage?.commit !== "function") {
-      throw new HeddleError("INVALID_ARGUMENT", 'An engine needs a "storage", e.g. sqliteStorage("agents.db").', {
-        details: { field: "storage" },
-      });
-    }
+    checkPorts(options);
     this.settings = resolveSettings(settingsOf(options));
     this.#core = this.#createCore(options);
     this.#dispatcher = new Dispatcher(this.#core);
@@ -113,9 +112,12 @@ export class Engine<Host = unknown> implements AsyncDisposable {
   /**
    * Stop claiming, let attempts finish for `grace` ms, hand the rest back, close the storage. Safe to call twice.
    * @param options.grace default: the engine's `closeGrace`
+   * @throws HeddleError INVALID_ARGUMENT; then it stays open
    */
-  close(options: { readonly grace?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.grace ?? this.settings.closeGrace);
+  async close(options: { readonly grace?: number } = {}): Promise<void> {
+    requireOptions("options", options);
+    const grace = requireDuration("grace", options.grace ?? this.settings.closeGrace);
+    this.#closing ??= this.#close(grace);
     return this.#closing;
   }
 
@@ -280,21 +282,23 @@ export class Engine<Host = unknown> implements AsyncDisposable {
   }
 
   /** With a free slot, what makes a run claimable claims it in the same transaction. */
-  async #claimingAtOnce<Result extends { readonly claimed?: RunRecord | undefined }>(
+  #claimingAtOnce<Result extends { readonly claimed?: RunRecord | undefined }>(
     agent: string,
     commit: (claim: Pick<AcceptRun, "claim">) => Promise<Result>,
   ): Promise<Result> {
     const { worker, settings, agentNames } = this.#core;
     if (!agentNames.includes(agent) || !this.#dispatcher.reserve()) return commit({});
-    let claimed: RunRecord | undefined;
-    try {
-      const result = await commit({ claim: { worker, lease: settings.lease, agents: agentNames } });
-      claimed = result.claimed;
-      return result;
-    } finally {
-      if (claimed === undefined) this.#dispatcher.giveBack();
-      else this.#dispatcher.launch(claimed);
-    }
+    return commit({ claim: { worker, lease: settings.lease, agents: agentNames } }).then(
+      (result) => {
+        if (result.claimed === undefined) this.#dispatcher.giveBack();
+        else this.#dispatcher.launch(result.claimed);
+        return result;
+      },
+      (error: unknown) => {
+        this.#dispatcher.giveBack();
+        throw error;
+      },
+    );
   }
 
   async #cancel(run: Pick<RunRecord, "id" | "threadId">, reason: CancelReason, grace?: number): Promise<Canceled> {
@@ -345,11 +349,13 @@ function registerAgents<Host>(
         details: { field: "agents", agent: definition.name },
       });
     }
+    const policy = JSON.stringify(policyOf(settings, definition));
     agents.set(definition.name, {
       definition,
       values: valuesSchema(definition.values),
       executor: definition.executor ?? options.executor,
-      policy: JSON.stringify(policyOf(settings, definition)),
+      policy,
+      parsedPolicy: storedPolicy({ policy }),
     });
   }
   return agents;

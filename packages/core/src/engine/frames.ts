@@ -117,7 +117,7 @@ export function isEvent<Type extends keyof KnownEvents | OwnType>(
   readonly type: Type;
   readonly payload: PayloadOf<KnownEvents, Type>;
 } {
-  return frame.kind === "event" && (frame as EventFrame).type === type;
+  return frame?.kind === "event" && (frame as EventFrame).type === type;
 }
 
 /** Is this frame a delta of this type? Narrows `payload` for the well-known types. */
@@ -128,5 +128,5 @@ export function isDelta<Type extends keyof AgentDeltas | OwnType>(
   readonly type: Type;
   readonly payload: Type extends keyof AgentDeltas ? AgentDeltas[Type] : Json;
 } {
-  return frame.kind === "delta" && (frame as DeltaFrame).type === type;
+  return frame?.kind === "delta" && (frame as DeltaFrame).type === type;
 }

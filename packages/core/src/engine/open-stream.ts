@@ -33,42 +33,110 @@ export interface FrameStream<Frame> extends AsyncGenerator<Frame, void, undefine
 
 /** A run's frames, from its first event to its terminal one. */
 export function runFrames(core: Core, runId: string, options?: StreamOptions): FrameStream<RunFrame> {
-  return streamOfFrames(core, readRun(core, runId, options));
+  const place: Place = { sink: undefined, signal: undefined, ended: false };
+  return new LiveStream<RunFrame>(core, place, readRun(core, runId, options, place));
 }
 
 /** A thread's frames: a snapshot first, or from a cursor; until the thread is deleted. */
 export function threadFrames(core: Core, threadId: string, options?: StreamOptions): FrameStream<ThreadFrame> {
-  return streamOfFrames(core, readThread(core, threadId, options));
+  const place: Place = { sink: undefined, signal: undefined, ended: false };
+  return new LiveStream<ThreadFrame>(core, place, readThread(core, threadId, options, place));
 }
 
-function streamOfFrames<Frame>({ storage }: Core, frames: AsyncGenerator<Frame, void, undefined>): FrameStream<Frame> {
-  Object.defineProperty(frames, "deltas", { get: () => (storage.relay === undefined ? "local" : storage.deltas) });
-  return frames as FrameStream<Frame>;
+/** Where a reader is. */
+interface Place {
+  /** While it is open. */
+  sink: Subscription | undefined;
+  signal: AbortSignal | undefined;
+  /** The run's terminal event was passed on. */
+  ended: boolean;
+}
+
+/**
+ * A stream in a reader's hands. Opening, waiting and leaving are the generator's; a frame that is at hand goes past it, for
+ * most are, and each that passes through a generator costs several promises.
+ */
+class LiveStream<Frame> implements FrameStream<Frame> {
+  readonly #storage: Core["storage"];
+  readonly #place: Place;
+  readonly #frames: AsyncGenerator<Frame, void, undefined>;
+  /** Calls that the generator has not answered yet: those that come meanwhile stand behind them. */
+  #waiting = 0;
+
+  constructor({ storage }: Core, place: Place, frames: AsyncGenerator<Frame, void, undefined>) {
+    this.#storage = storage;
+    this.#place = place;
+    this.#frames = frames;
+  }
+
+  get deltas(): "all" | "local" {
+    return this.#storage.relay === undefined ? "local" : this.#storage.deltas;
+  }
+
+  next(): Promise<IteratorResult<Frame, void>> {
+    const { sink, signal } = this.#place;
+    const frame = this.#waiting > 0 || signal?.aborted ? undefined : sink?.poll();
+    if (frame === undefined) return this.#wait(this.#frames.next());
+    noteEnd(this.#place, frame);
+    return Promise.resolve({ done: false, value: frame as Frame });
+  }
+
+  return(): Promise<IteratorResult<Frame, void>> {
+    return this.#wait(this.#frames.return());
+  }
+
+  throw(error: unknown): Promise<IteratorResult<Frame, void>> {
+    return this.#wait(this.#frames.throw(error));
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  #wait<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    this.#waiting++;
+    const over = (): void => {
+      this.#waiting--;
+    };
+    answer.then(over, over);
+    return answer;
+  }
+}
+
+function noteEnd(place: Place, frame: StreamFrame): void {
+  if (frame.kind === "event" && isTerminalEvent(frame.type)) place.ended = true;
 }
 
 async function* readRun(
   core: Core,
   runId: string,
   options: StreamOptions = {},
+  place: Place,
 ): AsyncGenerator<RunFrame, void, undefined> {
   core.requireOpen();
   checkReaderOptions(options);
   const run = await requireRun(core, runId);
   const stream = streamOf(run);
   const after = await startOfRun(core, run, options.after);
-  const subscription = subscribe(core, { stream, after, runId });
-  let ended = false;
+  const { sink, undo } = subscribe(core, { stream, after, runId }, options.signal);
   try {
     // It may have been deleted before the subscription could hear of it.
-    if ((await core.storage.runs.get(runId)) === undefined) subscription.sink.end();
-    for await (const frame of endedBy(subscription.sink, options.signal)) {
-      ended = frame.kind === "event" && isTerminalEvent(frame.type);
+    if ((await core.storage.runs.get(runId)) === undefined) sink.end();
+    Object.assign(place, { sink, signal: options.signal });
+    for (let frame = sink.poll() ?? (await sink.next()); frame; frame = sink.poll() ?? (await sink.next())) {
+      if (options.signal?.aborted) break;
+      noteEnd(place, frame);
       yield frame as RunFrame;
     }
-    ended ||= options.signal?.aborted !== true;
+    place.ended ||= options.signal?.aborted !== true;
   } finally {
-    subscription.undo();
-    if (!ended && options.onDisconnect === "cancel") await cancelOnDisconnect(core, run);
+    place.sink = undefined;
+    undo();
+    if (!place.ended && options.onDisconnect === "cancel") await cancelOnDisconnect(core, run);
   }
 }
 
@@ -93,20 +161,26 @@ async function* readThread(
   core: Core,
   threadId: string,
   options: StreamOptions = {},
+  place: Place,
 ): AsyncGenerator<ThreadFrame, void, undefined> {
   core.requireOpen();
   checkReaderOptions(options);
   const stream = threadStream(threadId);
   const start = options.after === undefined ? await snapshot(core, threadId) : undefined;
   const after = start?.seq ?? (await checkCursor(core, stream, threadId, undefined, options.after as number));
-  const subscription = subscribe(core, { stream, after });
+  const { sink, undo } = subscribe(core, { stream, after }, options.signal);
   try {
     // It may have been deleted before the subscription could hear of it.
-    if ((await core.storage.threads.get(threadId)) === undefined) subscription.sink.end();
+    if ((await core.storage.threads.get(threadId)) === undefined) sink.end();
     if (start !== undefined) yield start;
-    yield* endedBy(subscription.sink, options.signal);
+    Object.assign(place, { sink, signal: options.signal });
+    for (let frame = sink.poll() ?? (await sink.next()); frame; frame = sink.poll() ?? (await sink.next())) {
+      if (options.signal?.aborted) break;
+      yield frame;
+    }
   } finally {
-    subscription.undo();
+    place.sink = undefined;
+    undo();
   }
 }
 
@@ -155,27 +229,19 @@ function cursorExpired(message: string, details: Readonly<Record<string, unknown
 function subscribe(
   core: Core,
   options: Omit<SubscriptionOptions, "bufferedDeltas">,
+  signal: AbortSignal | undefined,
 ): { readonly sink: Subscription; undo(): void } {
   const { bufferedDeltas } = core.settings.limits;
   const sink = new Subscription(core.storage.events, { ...options, bufferedDeltas });
-  const undos = [core.hub.subscribe(options.stream, sink), core.deltas.follow(options.stream)];
+  const undos = [core.hub.subscribe(options.stream, sink), core.deltas.follow(options.stream), endWith(sink, signal)];
   return { sink, undo: () => undos.forEach((undo) => void undo()) };
 }
 
-/** The subscription's frames; the signal ends it at once, also while nothing comes. */
-async function* endedBy(
-  sink: Subscription,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<StreamFrame, void, undefined> {
-  if (signal?.aborted) return;
+/** The signal ends the subscription at once, also while nothing comes. Returns its undo. */
+function endWith(sink: Subscription, signal: AbortSignal | undefined): () => void {
+  if (signal === undefined) return () => {};
   const end = (): void => sink.end();
-  signal?.addEventListener("abort", end, { once: true });
-  try {
-    for await (const frame of sink.frames()) {
-      yield frame;
-      if (signal?.aborted) return;
-    }
-  } finally {
-    signal?.removeEventListener("abort", end);
-  }
+  if (signal.aborted) end();
+  signal.addEventListener("abort", end, { once: true });
+  return () => signal.removeEventListener("abort", end);
 }

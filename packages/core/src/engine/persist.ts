@@ -13,14 +13,20 @@ const firstWait = 20;
 const longestWait = 1_000;
 
 /** @param write may be called again though its outcome is unknown: doing it twice must be the same as once */
-export async function persist<Value>(core: Core, write: () => Promise<Value>): Promise<Value> {
+export function persist<Value>(core: Core, write: () => Promise<Value>): Promise<Value> {
+  return write().catch((error: unknown) => tryAgain(core, write, error));
+}
+
+async function tryAgain<Value>(core: Core, write: () => Promise<Value>, failure: unknown): Promise<Value> {
+  let error = failure;
   for (let wait = firstWait; ; wait = Math.min(wait * 2, longestWait)) {
+    if (!HeddleError.is(error) || !passing.has(error.code) || core.givesUp()) throw error;
+    core.report(error, "a write that is tried again");
+    await new Promise<void>((resolve) => core.clock.setTimer(wait, resolve, "work"));
     try {
       return await write();
-    } catch (error) {
-      if (!HeddleError.is(error) || !passing.has(error.code) || core.givesUp()) throw error;
-      core.report(error, "a write that is tried again");
-      await new Promise<void>((resolve) => core.clock.setTimer(wait, resolve, "work"));
+    } catch (thrown) {
+      error = thrown;
     }
   }
 }

@@ -72,7 +72,7 @@ export class RunHandle<Output = unknown> {
     this.agent = run.agent;
     this.#core = core;
     if (isSettled(run.status)) this.#settled = run;
-    else if (settled !== undefined) void this.#listenTo(settled);
+    this.#watching = settled;
   }
 
   /**
@@ -80,7 +80,8 @@ export class RunHandle<Output = unknown> {
    * @throws HeddleError RUN_FAILED, RUN_CANCELED, RUN_INTERRUPTED, RUN_GONE; the signal's reason
    */
   async result(options: WaitOptions = {}): Promise<Output> {
-    const outcome = await this.settled(options);
+    const run = this.#there(await this.#wait(options));
+    const outcome = run.status === "interrupted" ? await this.#interrupted(run) : outcomeOf<Output>(run);
     if (outcome.status === "succeeded") return outcome.output;
     throw unsuccessful(this.id, outcome);
   }
@@ -90,10 +91,8 @@ export class RunHandle<Output = unknown> {
    * @throws HeddleError RUN_GONE; the signal's reason
    */
   async settled(options: WaitOptions = {}): Promise<RunOutcome<Output>> {
-    checkReaderOptions(options);
-    const run = await this.#wait(options);
-    if (run.status !== "interrupted") return outcomeOf<Output>(run);
-    return { status: "interrupted", questions: await this.#asked(run) };
+    const run = this.#there(await this.#wait(options));
+    return run.status === "interrupted" ? this.#interrupted(run) : outcomeOf<Output>(run);
   }
 
   /** Frames from the run's first event to its terminal one. */
@@ -158,6 +157,16 @@ export class RunHandle<Output = unknown> {
     return { lineageId, threadId };
   }
 
+  #there(run: RunRecord | undefined): RunRecord {
+    if (run === undefined) throw runGone(this.id);
+    this.#settled = run;
+    return run;
+  }
+
+  async #interrupted(run: RunRecord): Promise<Extract<RunOutcome, { status: "interrupted" }>> {
+    return { status: "interrupted", questions: await this.#asked(run) };
+  }
+
   /** From the terminal event: the questions' own rows tell what became of them. */
   async #asked(run: RunRecord): Promise<readonly AskedQuestion[]> {
     const query = { stream: streamOf(run), after: run.lastSeq - 1, limit: 1 };
@@ -188,11 +197,12 @@ export class RunHandle<Output = unknown> {
     return graceWasOver ? "abandoned" : true;
   }
 
-  async #wait({ signal, onDisconnect }: WaitOptions): Promise<RunRecord> {
-    signal?.throwIfAborted();
-    const run = await (signal === undefined ? this.#whenSettled() : this.#raceSignal(signal, onDisconnect));
-    if (run === undefined) throw runGone(this.id);
-    return run;
+  #wait(options: WaitOptions): Promise<RunRecord | undefined> {
+    checkReaderOptions(options);
+    const { signal, onDisconnect } = options;
+    if (signal === undefined) return this.#whenSettled();
+    signal.throwIfAborted();
+    return this.#raceSignal(signal, onDisconnect);
   }
 
   #raceSignal(signal: AbortSignal, onDisconnect: WaitOptions["onDisconnect"]): Promise<RunRecord | undefined> {
@@ -210,25 +220,20 @@ export class RunHandle<Output = unknown> {
     });
   }
 
-  async #whenSettled(): Promise<RunRecord | undefined> {
-    if (this.#settled !== undefined) return this.#settled;
+  #whenSettled(): Promise<RunRecord | undefined> {
+    if (this.#settled !== undefined) return Promise.resolve(this.#settled);
     if (this.#watching !== undefined) return this.#watching;
     this.#core.requireOpen();
     // Listen before the look, so that nothing settles unseen.
-    const watching = this.#listenTo(this.#core.tracker.wait(this.id));
+    this.#watching = this.#core.tracker.wait(this.id);
+    return this.#lookAndWait(this.#watching);
+  }
+
+  async #lookAndWait(settled: Promise<RunRecord | undefined>): Promise<RunRecord | undefined> {
     const now = await this.#core.storage.runs.get(this.id);
     if (now === undefined) this.#core.tracker.gone(this.id);
     else if (isSettled(now.status)) this.#core.tracker.settled(now);
-    return watching;
-  }
-
-  #listenTo(settled: Promise<RunRecord | undefined>): Promise<RunRecord | undefined> {
-    this.#watching = settled.then((run) => {
-      this.#settled = run;
-      return run;
-    });
-    this.#watching.catch(() => {});
-    return this.#watching;
+    return settled;
   }
 }
 

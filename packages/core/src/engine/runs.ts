@@ -8,6 +8,7 @@ import type { Run } from "../model/run-view.js";
 import { viewRun } from "../model/run-view.js";
 import { shown } from "../model/shown.js";
 import type { RunFilter } from "../ports/storage.js";
+import type { ExpectedRun } from "../runtime/run-tracker.js";
 import type { AgentLike, ConfigOf, InputOf, OutputOf } from "./agent.js";
 import { checkCancelOptions, checkIds, checkMetadataFilter, checkText, isId, requireOptions } from "./check-input.js";
 import type { Core } from "./core.js";
@@ -20,7 +21,7 @@ import { RunHandle } from "./run-handle.js";
 import { invalidArgument } from "./settings.js";
 import type { AnyStartOptions, StatelessStartOptions } from "./start-run.js";
 import { acceptIntent, oneOf } from "./start-run.js";
-import { accept, applyIn, runTransaction } from "./transaction.js";
+import { applyIn, runTransaction } from "./transaction.js";
 
 export interface RunsFilter {
   readonly ids?: readonly string[];
@@ -60,7 +61,7 @@ export class Runs {
    * Start a stateless run. Resolves once the run is durable, with a handle.
    * @throws HeddleError UNKNOWN_AGENT, INVALID_INPUT, INVALID_CONFIG, IDEMPOTENCY_CONFLICT, RUN_GONE, STORAGE_…
    */
-  async start<Of extends AgentLike>(
+  start<Of extends AgentLike>(
     agent: Of,
     input: InputOf<Of>,
     options: StatelessStartOptions<ConfigOf<Of>> = {},
@@ -170,10 +171,19 @@ export async function startRun<Output>(
   requireOptions("options", options);
   core.requireOpen(options.tx !== undefined);
   const intent = acceptIntent(core, agent, threadId, input, options);
-  if (options.tx !== undefined) return new RunHandle<Output>(core, (await accept(core, intent, options.tx)).run);
+  if (options.tx !== undefined) {
+    const { run } = await applyIn<"accept_run">(core, options.tx, intent);
+    return new RunHandle<Output>(core, run);
+  }
   const located = intent.from === undefined ? intent : await locate(core, intent);
-  const [handle] = await handlesOf<Output>(core, [located], async () => [(await accept(core, located, undefined)).run]);
-  return handle as RunHandle<Output>;
+  const expected = core.tracker.expect(intent.run.id);
+  try {
+    const { run } = await core.acceptAndLaunch(located);
+    return handleOf<Output>(core, located, run, expected);
+  } catch (error) {
+    core.tracker.refused(intent.run.id, expected);
+    throw error;
+  }
 }
 
 /** A run that shall begin elsewhere: is that a checkpoint of its thread? */
@@ -183,26 +193,30 @@ async function locate(core: Core, intent: AcceptRun): Promise<AcceptRun> {
 }
 
 /** Handles of runs that `accept` accepts. They listen from before it on, so what settles in the same commit is heard. */
-async function handlesOf<Output>(
+async function handlesOf(
   core: Core,
   intents: readonly AcceptRun[],
   accept: () => Promise<readonly RunRecord[]>,
-): Promise<readonly RunHandle<Output>[]> {
-  const expected = intents.map(({ run }) => core.tracker.expect(run.id));
+): Promise<readonly RunHandle[]> {
+  const expected = intents.map((intent) => ({ intent, run: core.tracker.expect(intent.run.id) }));
   try {
     const runs = await accept();
-    return runs.map((run, index) => {
-      // An idempotency key may have named a run of long ago.
-      const isNew = run.id === intents[index]?.run.id;
-      if (!isNew) expected[index]?.refused();
-      // Another process may have settled it before this one heard of its acceptance.
-      else if (expected[index]?.accepted()) core.catchUp();
-      return new RunHandle<Output>(core, run, isNew ? expected[index]?.settled : undefined);
-    });
+    return expected.map(({ intent, run }, index) => handleOf(core, intent, runs[index] as RunRecord, run));
   } catch (error) {
-    for (const run of expected) run.refused();
+    for (const { intent, run } of expected) core.tracker.refused(intent.run.id, run);
     throw error;
   }
+}
+
+function handleOf<Output>(core: Core, intent: AcceptRun, run: RunRecord, expected: ExpectedRun): RunHandle<Output> {
+  // An idempotency key may have named a run of long ago.
+  if (run.id !== intent.run.id) {
+    core.tracker.refused(intent.run.id, expected);
+    return new RunHandle<Output>(core, run);
+  }
+  // Another process may have settled it before this one heard of its acceptance.
+  if (core.tracker.accepted(expected)) core.catchUp();
+  return new RunHandle<Output>(core, run, expected.settled);
 }
 
 const statuses: readonly RunStatus[] = ["pending", "running", ...settledStatuses];

@@ -12,7 +12,7 @@ import { shown } from "../model/shown.js";
 import { parseWith } from "../model/values-schema.js";
 import type { Agent } from "./agent.js";
 import { checkBreakpoints } from "./breakpoints.js";
-import { checkId, checkJson, checkMetadata, isId, requireOptions } from "./check-input.js";
+import { checkedJson, checkId, checkJson, checkMetadata, isId, requireOptions } from "./check-input.js";
 import type { Core, RegisteredAgent } from "./core.js";
 import type { AnyTransaction } from "./host-transaction.js";
 import type { EngineSettings } from "./settings.js";
@@ -59,6 +59,8 @@ export interface ThreadStartOptions<Config = unknown> extends StartOptions<Confi
   readonly ifNotExists?: "reject" | "create";
 }
 
+const missingThread = ["reject", "create"] as const;
+
 export type AnyStartOptions = StatelessStartOptions & ThreadStartOptions;
 
 /** The registered agent of this name. @throws HeddleError UNKNOWN_AGENT */
@@ -91,7 +93,7 @@ export function acceptIntent(
       oneOf("whenBusy", options.whenBusy, busyStrategies) ?? registered.definition.whenBusy ?? settings.whenBusy,
     threadDecides: options.whenBusy === undefined,
     finalCheckpointId: core.random.id("chk"),
-    createThread: oneOf("ifNotExists", options.ifNotExists, ["reject", "create"]) === "create",
+    createThread: oneOf("ifNotExists", options.ifNotExists, missingThread) === "create",
     queueBound: settings.queueBound,
     ...fromOf(threadId, options.from),
   };
@@ -137,8 +139,8 @@ function newRun(
 
 /** Stored as the caller gave it; the agent gets what its schema makes of it, parsed anew for each attempt. */
 function checkedInput(agent: Agent, input: unknown, limit: number): string {
-  const text = checkJson("input", input, limit);
-  if (agent.input !== undefined) parseWith(agent.input, JSON.parse(text), "INVALID_INPUT", "input");
+  const { copy, text } = checkedJson("input", input, limit);
+  if (agent.input !== undefined) parseWith(agent.input, copy, "INVALID_INPUT", "input");
   return text;
 }
 

@@ -2,7 +2,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { HeddleError } from "../errors.js";
-import type { Accepted, AcceptRun, Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
+import type { Intent, IntentKind, IntentOf, IntentValues } from "../model/intents/intent.js";
 import type { StorageTransaction } from "../ports/storage.js";
 import { isUnknownOutcome } from "../runtime/committer.js";
 import type { Core } from "./core.js";
@@ -81,10 +81,4 @@ function foreignTransaction(): HeddleError {
     "FOREIGN_TRANSACTION",
     '"tx" is neither a transaction of this engine, from engine.transaction(), nor one that its storage can join.',
   );
-}
-
-/** Accept in the transaction, where there is one; else through group commit, claiming at once where a slot is free. */
-export async function accept(core: Core, intent: AcceptRun, tx: AnyTransaction | undefined): Promise<Accepted> {
-  if (tx !== undefined) return applyIn<"accept_run">(core, tx, intent);
-  return core.acceptAndLaunch(intent);
 }

@@ -32,6 +32,8 @@ export class Watchman {
   #dueAt = Number.POSITIVE_INFINITY;
   #workers: readonly string[] = [];
   #sweptAt = Number.NEGATIVE_INFINITY;
+  /** The next look also removes what nobody keeps any more. */
+  #sweeps = false;
   /** How far the storage's clock is ahead of ours, ms. */
   #skew = 0;
 
@@ -138,7 +140,7 @@ export class Watchman {
 
   async #look(): Promise<void> {
     if (this.#hinted) await this.#heed();
-    const { due, deadWorkers } = await this.#due();
+    const { due, deadWorkers } = await this.#due(this.#takeSweep());
     // One that cannot be tended must not keep the others from it.
     await Promise.all(
       due.tend.map((run) =>
@@ -152,13 +154,14 @@ export class Watchman {
   }
 
   /** What is due, after a look at whether the workers that hold leases are alive. */
-  async #due(): Promise<{ readonly due: DueWork; readonly deadWorkers: readonly string[] }> {
+  async #due(sweeps: boolean): Promise<{ readonly due: DueWork; readonly deadWorkers: readonly string[] }> {
     const { storage, worker, agentNames } = this.#core;
     const query = { worker, limit: dueBatch, agents: agentNames };
     const deadWorkers = await storage.work.findDead(this.#workers);
     const askedAt = this.#core.clock.now();
-    const due = await storage.work.due({ ...query, deadWorkers });
+    const due = await storage.work.due({ ...query, deadWorkers, purge: sweeps });
     this.#compareClocks(askedAt, due.now);
+    if (sweeps) this.#sweep();
     const newcomers = due.workers.filter((id) => !this.#workers.includes(id));
     this.#workers = due.workers;
     const newlyDead = newcomers.length === 0 ? [] : await storage.work.findDead(newcomers);
@@ -231,9 +234,9 @@ export class Watchman {
     this.#cancelPoll = clock.setTimer(
       Math.max(settings.poll, lookAgainAfter ?? 0),
       () => {
+        this.#sweeps = clock.now() - this.#sweptAt >= settings.retention.sweep;
         if (lookAgainAfter === undefined) this.look();
         else this.hint();
-        this.#sweep();
         if (this.#open) this.#schedulePoll();
       },
       "upkeep",
@@ -293,16 +296,20 @@ export class Watchman {
     });
   }
 
-  #sweep(): void {
-    const { clock, settings } = this.#core;
-    if (clock.now() - this.#sweptAt < settings.retention.sweep) return;
-    this.#sweptAt = clock.now();
-    this.#sweepNow().catch((error: unknown) => this.#core.report(error, "the retention sweep"));
+  /** One that fails is not tried again before the next is due: it must not keep looks from what else is due. */
+  #takeSweep(): boolean {
+    const sweeps = this.#sweeps;
+    this.#sweeps = false;
+    if (sweeps) this.#sweptAt = this.#core.clock.now();
+    return sweeps;
   }
 
-  async #sweepNow(): Promise<void> {
+  #sweep(): void {
+    this.#removeOld().catch((error: unknown) => this.#core.report(error, "the retention sweep"));
+  }
+
+  async #removeOld(): Promise<void> {
     const { storage, committer, settings } = this.#core;
-    await storage.work.purge();
     await this.#checkpoints.sweep();
     const { maxAge } = settings.retention;
     if (maxAge === undefined) return;

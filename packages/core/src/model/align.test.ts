@@ -35,6 +35,15 @@ describe("alignArrays", () => {
     ["removals", "abcdef", "bdf", [hole(0, 1, 0, 0), hole(2, 3, 1, 1), hole(4, 5, 2, 2)]],
     ["all new", "abc", "xy", [hole(0, 3, 0, 2)]],
     ["emptied", "abc", "", [hole(0, 3, 0, 0)]],
+    ["one of several equal ones gone", "aaa", "aa", [hole(2, 3, 2, 2)]],
+    ["one more of several equal ones", "aa", "aaa", [hole(2, 2, 2, 3)]],
+    ["the last stays the last, though it is there twice", "bcb", "xb", [hole(0, 2, 0, 1)]],
+    ["what stays at the end is not looked for before it", "xbyb", "ghb", [hole(0, 3, 0, 2)]],
+    ["nor does a stretch that stayed go on into it", "abs", "xbsys", [hole(0, 1, 0, 1), hole(2, 2, 2, 4)]],
+    ["nor on the other side", "xbsys", "abs", [hole(0, 1, 0, 1), hole(2, 4, 2, 2)]],
+    ["nor is it found where nothing was missed so far", "abs", "bsys", [hole(0, 1, 0, 0), hole(2, 2, 1, 3)]],
+    ["the first old one behind a new one", "abcd", "xabe", [hole(0, 0, 0, 1), hole(2, 4, 3, 4)]],
+    ["the later of two equal ones", "acdaf", "xcag", [hole(0, 1, 0, 1), hole(2, 3, 2, 2), hole(4, 5, 3, 4)]],
   ])("%s", (_name, base, next, holes) => {
     expect(alignArrays(items(base), items(next), true)).toEqual(holes);
     const clone = JSON.parse(JSON.stringify(items(next))) as Json[];

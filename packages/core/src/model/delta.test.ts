@@ -85,33 +85,59 @@ describe("applyDelta", () => {
     expect((applyDelta(result, [["~", ["messages"], 0, 2, many]])["messages"] as Json[]).length).toBe(600_000);
   });
 
-  it.each<[string, unknown]>([
-    ["no array", {}],
-    ["no operation", [1]],
-    ["unknown code", [["?", ["title"], 1]]],
-    ["no path", [["=", "title", 1]]],
-    ["empty path", [["=", [], 1]]],
-    ["no value", [["=", ["title"]]]],
-    ["a missing parent", [["=", ["none", "a"], 1]]],
-    ["a parent that is text", [["=", ["title", "a"], 1]]],
-    ["an inherited parent", [["=", ["__proto__", "polluted"], 1]]],
-    ["an inherited key", [["-", ["toString"]]]],
-    ["an index of an object", [["=", ["nested", 0], 1]]],
-    ["a key of an array", [["=", ["messages", "length"], 0]]],
-    ["an element beyond the end", [["=", ["messages", 2], 1]]],
-    ["removal of an element", [["-", ["messages", 0]]]],
-    ["a splice beyond the end", [["~", ["messages"], 1, 2, []]]],
-    ["a splice of an object", [["~", ["nested"], 0, 0, [1]]]],
-    ["a negative splice", [["~", ["messages"], -1, 0, [1]]]],
-    ["text appended to an array", [["+", ["messages"], "a"]]],
-    ["text appended to nothing", [["+", ["toString"], "a"]]],
-  ])("refuses %s", (_name, delta) => {
+  it.each([1_000, 1_001, 1_500])("replaces the middle by %i elements", (count) => {
+    const many = Array.from({ length: count }, (_, index) => index);
+    const list = tree({ list: ["a", "b", "c", "d"] });
+    expect(applyDelta(list, [["~", ["list"], 1, 2, many]])).toEqual({ list: ["a", ...many, "d"] });
+    expect(applyDelta(list, [["~", ["list"], 4, 0, many]])).toEqual({ list: ["a", "b", "c", "d", ...many] });
+    expect(applyDelta(list, [["~", ["list"], 0, 4, many]])).toEqual({ list: many });
+  });
+
+  it("appends text to an element", () => {
+    const texts = tree({ texts: ["a", "b"] });
+    expect(applyDelta(texts, [["+", ["texts", 1], "c"]])).toEqual({ texts: ["a", "bc"] });
+  });
+
+  it.each<[string, unknown, string, number?]>([
+    ["no array", {}, "array of operations"],
+    ["no operation", [1], "operation is an array", 0],
+    ["the second of two", [["=", ["title"], 1], 1], "operation is an array", 1],
+    ["unknown code", [["?", ["title"], "a"]], "code is unknown", 0],
+    ["no path", [["=", "title", 1]], "no array of keys", 0],
+    ["a path with something else in it", [["=", ["nested", null], 1]], "no array of keys", 0],
+    ["a path that begins with something else", [["=", [null, "a"], 1]], "no array of keys", 0],
+    ["empty path", [["=", [], 1]], "leads nowhere", 0],
+    ["no value", [["=", ["title"]]], "no value", 0],
+    ["a missing parent", [["=", ["none", "a"], 1]], "leads nowhere", 0],
+    ["a missing grandparent", [["=", ["none", "a", "b"], 1]], "leads nowhere", 0],
+    ["a parent that is text", [["=", ["title", "a"], 1]], "leads nowhere", 0],
+    ["a parent that is null", [["=", ["empty", "a"], 1]], "leads nowhere", 0],
+    ["an inherited parent", [["=", ["__proto__", "polluted"], 1]], "leads nowhere", 0],
+    ["an inherited key", [["-", ["toString"]]], "removes a key", 0],
+    ["an index of an object", [["=", ["nested", 0], 1]], "index of an object", 0],
+    ["an index that is a key of an object", [["-", ["digits", 0]]], "removes a key", 0],
+    ["a key of an array", [["=", ["messages", "length"], 0]], "element that is not there", 0],
+    ["a key that reads like an index", [["=", ["messages", "0"], 0]], "element that is not there", 0],
+    ["an element beyond the end", [["=", ["messages", 2], 1]], "element that is not there", 0],
+    ["removal of an element", [["-", ["messages", 0]]], "removes a key", 0],
+    ["a splice beyond the end", [["~", ["messages"], 1, 2, []]], "beyond the end", 0],
+    ["a splice of an object", [["~", ["nested"], 0, 0, [1]]], "splices what is no array", 0],
+    ["a splice of no elements", [["~", ["messages"], 0, 0, 1]], "splices what is no array", 0],
+    ["a negative splice", [["~", ["messages"], -1, 0, [1]]], "beyond the end", 0],
+    ["a splice that removes less than nothing", [["~", ["messages"], 1, -1, [1]]], "beyond the end", 0],
+    ["a splice between two elements", [["~", ["messages"], 0.5, 0, [1]]], "beyond the end", 0],
+    ["a splice at no number", [["~", ["messages"], "0", 0, [1]]], "beyond the end", 0],
+    ["text appended to an array", [["+", ["messages"], "a"]], "no text", 0],
+    ["text appended to nothing", [["+", ["toString"], "a"]], "no text", 0],
+    ["something else appended to text", [["+", ["title"], 1]], "no text", 0],
+  ])("refuses %s, and says which operation and why", (_name, delta, why, op) => {
+    const odd = tree({ ...base, empty: null, digits: { "0": 1 } });
     try {
-      applyDeltas(base, [[], delta as Json]);
+      applyDeltas(odd, [[], delta as Json]);
       expect.unreachable();
     } catch (error) {
-      expect(HeddleError.is(error, "CORRUPT_DATA")).toBe(true);
-      expect((error as HeddleError).details["delta"]).toBe(1);
+      expect(HeddleError.is(error, "CORRUPT_DATA") && error.message).toContain(why);
+      expect((error as HeddleError).details).toEqual({ delta: 1, ...(op === undefined ? {} : { op }) });
     }
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
   });

@@ -13,6 +13,7 @@ import {
   jsonEqual,
   maxJsonDepth,
   parseJson,
+  putKey,
 } from "./json.js";
 
 const json = () => fc.jsonValue({ maxDepth: 5 }) as fc.Arbitrary<Json>;
@@ -60,6 +61,16 @@ describe("copyJson", () => {
     expect(Object.is(copy.b, 0)).toBe(true);
   });
 
+  it("makes of __proto__ a key that can be changed and removed in a copy", () => {
+    const copy = { ...(copyJson(JSON.parse('{"a":1}'), "values") as object) } as Record<string, Json>;
+    putKey(copy, "__proto__", 1);
+    putKey(copy, "__proto__", 2);
+    expect(JSON.stringify(copy)).toBe('{"a":1,"__proto__":2}');
+    expect(Object.getOwnPropertyDescriptor(copy, "__proto__")).toMatchObject({ writable: true });
+    expect(Reflect.deleteProperty(copy, "__proto__")).toBe(true);
+    expect(JSON.stringify(copy)).toBe('{"a":1}');
+  });
+
   it("keeps __proto__ as a plain key", () => {
     const copy = copyJson(JSON.parse('{"__proto__":{"polluted":true},"a":1}'), "values");
     expect(Object.getPrototypeOf(copy)).toBe(Object.prototype);
@@ -99,10 +110,23 @@ describe("copyJson", () => {
     ],
     ["toJSON", { a: { toJSON: () => 1 } }, "values.a.toJSON", "a function"],
     [
-      "getter",
-      { a: Object.defineProperty({}, "g", { get: () => 1, enumerable: true }) },
+      "getter that gives what is no JSON",
+      { a: Object.defineProperty({}, "g", { get: () => 1n, enumerable: true }) },
       "values.a.g",
-      "a getter or setter",
+      "a bigint",
+    ],
+    [
+      "getter that throws",
+      {
+        a: {
+          b: 1,
+          get g() {
+            throw new Error("no");
+          },
+        },
+      },
+      "values.a.g",
+      "a value that threw when it was read",
     ],
     [
       "proxy that throws",
@@ -128,6 +152,25 @@ describe("copyJson", () => {
     (loop["list"] as unknown[]).push({ back: loop });
     expect(refusal(loop).what).toBe("a reference to one of its own parents");
     expect(refusal(loop).message.length).toBeLessThan(400);
+    const self: Record<string, unknown> = {};
+    self["me"] = self;
+    expect(refusal(self).what).toBe("a reference to one of its own parents");
+    // What is refused inside a cycle is the first thing that cannot be.
+    expect(refusal({ loop, at: 1n }).what).toBe("a reference to one of its own parents");
+    expect(refusal({ at: 1n, self }).what).toBe("a bigint");
+  });
+
+  it("shows the whole path of what it refuses, up to 300 characters", () => {
+    const key = "k".repeat(293);
+    expect(refusal({ [key]: 1n }).message).toBe(`values.${key}: JSON cannot hold a bigint`);
+    const { path, message } = refusal({ [`${key}k`]: 1n });
+    expect(path).toBe(`values.${key}k`);
+    expect(message).toBe(`values.${"k".repeat(193)}…${"k".repeat(80)}: JSON cannot hold a bigint`);
+  });
+
+  it("names what has no constructor's name", () => {
+    const nameless = Object.create(Object.create({ constructor: undefined }) as object) as object;
+    expect(refusal(nameless).what).toBe("an instance of unknown class (make it a plain object before handing it over)");
   });
 
   it("takes the same object twice", () => {
@@ -178,8 +221,9 @@ describe("parseJson", () => {
       parseJson(text, "checkpoint c1");
       expect.unreachable();
     } catch (error) {
-      expect(HeddleError.is(error, "CORRUPT_DATA")).toBe(true);
+      expect(error).toMatchObject({ code: "CORRUPT_DATA", details: { where: "checkpoint c1" } });
       expect((error as HeddleError).message).toContain("checkpoint c1");
+      expect((error as HeddleError).cause).toBeInstanceOf(Error);
     }
   });
 });

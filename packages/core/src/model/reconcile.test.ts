@@ -79,13 +79,22 @@ describe("top-level keys", () => {
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
   });
 
-  it.each<[string, unknown]>([
-    ["an array", []],
-    ["null", null],
-    ["a class", new Map()],
-    ["a getter", Object.defineProperty({}, "a", { get: () => 1, enumerable: true })],
-  ])("refuses %s as values", (_name, next) => {
-    expect(error(() => reconcile(chat, next as Record<string, unknown>, free)).code).toBe("INVALID_JSON");
+  it.each<[string, unknown, string, string]>([
+    ["an array", [], "values", "no plain object"],
+    ["null", null, "values", "no plain object"],
+    ["a class", new Map(), "values", "no plain object"],
+    [
+      "a getter of a bigint",
+      Object.defineProperty({}, "a", { get: () => 1n, enumerable: true }),
+      "values.a",
+      "a bigint",
+    ],
+    ["what is no JSON", { title: [1n] }, "values.title[0]", "a bigint"],
+  ])("refuses %s as values, by identity or by value", (_name, next, path, what) => {
+    for (const identity of [true, false]) {
+      const wrong = error(() => reconcile(chat, next as Record<string, unknown>, { ...free, identity }));
+      expect(wrong).toMatchObject({ code: "INVALID_JSON", details: { path, what } });
+    }
   });
 });
 
@@ -142,6 +151,50 @@ describe("what is stored", () => {
     );
   });
 
+  const long = "x".repeat(64);
+  it.each<[string, Json[], (kept: readonly Json[]) => Json[], unknown]>([
+    [
+      "elements of no likeness are spliced",
+      [1, { a: 1 }],
+      ([, kept]) => [2, kept as Json],
+      [["~", ["list"], 0, 1, [2]]],
+    ],
+    [
+      "elements beside one that is alike stay in their places",
+      [1, { a: 1, b: 1 }],
+      () => [2, { a: 2, b: 1 }],
+      [
+        ["=", ["list", 0], 2],
+        ["=", ["list", 1, "a"], 2],
+      ],
+    ],
+    ["a container for a text", [{ a: 1 }], () => ["b"], [["=", ["list"], ["b"]]]],
+    ["a number for a long text", [long], () => [1], [["=", ["list"], [1]]]],
+  ])("in lists: %s", (_name, list, next, delta) => {
+    for (const identity of [true, false]) {
+      const base = tree({ list });
+      const edited = next(base["list"] as readonly Json[]);
+      expect(checked(base, { list: edited }, { ...free, identity }).delta).toEqual(delta);
+    }
+  });
+
+  it("a value of any kind in place of one of any other", () => {
+    const kinds: Json[] = [null, true, 1, "a", long, [], [1], {}, { a: 1 }, Array(65).fill(1)];
+    for (const [from, before] of kinds.entries()) {
+      for (const [to, after] of kinds.entries()) {
+        const { tree: result, delta } = checked(tree({ value: before }), { value: after });
+        expect(result["value"]).toEqual(after);
+        expect(delta.length).toBe(from === to ? 0 : 1);
+      }
+    }
+  });
+
+  it("keys stay in their order", () => {
+    const base = tree({ profile: { name: "n", age: 1, tags: [] } });
+    const { tree: result } = checked(base, { profile: { more: 1, tags: [], name: "m", age: 1 } });
+    expect(Object.keys(result["profile"] as JsonObject)).toEqual(["name", "age", "tags", "more"]);
+  });
+
   it("only the end of a long string that grew", () => {
     const text = "x".repeat(64);
     const base = tree({ short: "ab", long: text, list: [text] });
@@ -169,6 +222,18 @@ describe("sharing", () => {
     expect(copied).toBe(chat);
   });
 
+  it("keeps what was copied beside an edit", () => {
+    const base = tree({ list: [{ id: 1 }, { id: 2, n: 1, empty: {} }], profile: { none: [], name: "n" } });
+    const next = { list: [{ id: 1 }, { id: 2, n: 2, empty: {} }], profile: { none: [], name: "m" } };
+    const { tree: result, delta } = checked(base, next);
+    expect((result["list"] as Json[])[0]).toBe((base["list"] as Json[])[0]);
+    expect((result["profile"] as JsonObject)["none"]).toBe((base["profile"] as JsonObject)["none"]);
+    expect(delta).toEqual([
+      ["=", ["list", 1, "n"], 2],
+      ["=", ["profile", "name"], "m"],
+    ]);
+  });
+
   it("never keeps or freezes the caller's objects", () => {
     const mine = { id: 5, tags: ["x"] };
     const { tree } = checked(chat, { messages: [...old, mine] });
@@ -180,14 +245,16 @@ describe("sharing", () => {
   it("does not look into what stayed", () => {
     const untouched = tree({ big: { a: 1 }, list: [{ b: 1 }] });
     const traps = { ownKeys: () => expect.unreachable(), get: () => expect.unreachable() };
-    const guarded = Object.freeze({ big: new Proxy(untouched["big"] as object, traps), list: [new Proxy({}, traps)] });
-    const next = { list: [...guarded.list, 1], big: guarded.big };
+    const big = new Proxy(untouched["big"] as object, traps);
+    const guarded = Object.freeze({ big, list: [new Proxy({}, traps)], nested: Object.freeze({ big, n: 1 }) });
+    const next = { list: [...guarded.list, 1], big, nested: { big, n: 2 } };
     const { tree: result } = reconcile(guarded as unknown as JsonObject, next, {
       ...free,
       baseBytes: 40,
       maxBytes: 1000,
     });
-    expect(result["big"]).toBe(guarded.big);
+    expect(result["big"]).toBe(big);
+    expect((result["nested"] as JsonObject)["big"]).toBe(big);
   });
 });
 
@@ -225,6 +292,43 @@ describe("validation by parts", () => {
     expect(tree["messages"]).toEqual([{ ...first, n: 0 }]);
   });
 
+  it("strips unknown keys from an edited object, and takes out what was left out", () => {
+    const loose = tree({ profile: { name: "n", nick: "k" } });
+    const options = {
+      schema: valuesSchema(z.object({ profile: z.object({ name: z.string(), nick: z.string().optional() }) })),
+    };
+    const { delta } = checked(loose, { profile: { name: "m", other: 1 } }, options);
+    expect(delta).toEqual([["=", ["profile"], { name: "m" }]]);
+    expect(checked(loose, { profile: { name: "n", other: 1 } }, options).delta).toEqual([["-", ["profile", "nick"]]]);
+  });
+
+  it("leaves what stayed as it is, though the schema would have it otherwise by now", () => {
+    const stored = tree({ profile: { name: "n", legacy: { a: 1 }, count: "1" }, words: ["A", "B"] });
+    const profile = z.object({ name: z.string(), count: z.number().optional() });
+    const words = z.array(z.string().lowercase()).refine(() => true);
+    const options = { schema: valuesSchema(z.object({ profile, words })) };
+    const { delta } = checked(
+      stored,
+      { profile: { ...(stored["profile"] as object), name: "m" }, words: ["A", "B"] },
+      options,
+    );
+    expect(delta).toEqual([["=", ["profile", "name"], "m"]]);
+    expect(error(() => reconcile(stored, { words: ["A", "C"] }, options)).code).toBe("INVALID_VALUES");
+  });
+
+  it("takes what the schema makes the same again for unchanged", () => {
+    const options = { schema: valuesSchema(z.object({ title: z.string().trim() })) };
+    const start = tree({ title: "t" });
+    expect(checked(start, { title: " t " }, options).tree).toBe(start);
+  });
+
+  it("validates the parts of a record that changed", () => {
+    const options = { schema: valuesSchema(z.object({ scores: z.record(z.string(), z.number()) })) };
+    const start = tree({ scores: { a: 1, b: 2 } });
+    expect(checked(start, { scores: { a: 1, c: 3 } }, options).tree).toEqual({ scores: { a: 1, c: 3 } });
+    expect(error(() => reconcile(start, { scores: { a: "x" } }, options)).details["path"]).toBe("values.scores.a");
+  });
+
   it.each<[string, Record<string, unknown>, RegExp]>([
     [
       "a new element",
@@ -243,6 +347,7 @@ describe("validation by parts", () => {
     const wrong = error(() => reconcile(base, next, { schema }));
     expect(wrong.code).toBe("INVALID_VALUES");
     expect(wrong.message).toMatch(message);
+    expect(wrong.message.startsWith(`${wrong.details["path"]}: `)).toBe(true);
   });
 
   it("allows removing what has a default or is optional", () => {
@@ -294,14 +399,40 @@ describe("hostile values", () => {
     ["undefined element", [...old, undefined], "values.messages[4]"],
     ["function in an element", [...old, { id: () => 1 }], "values.messages[4].id"],
     [
-      "getter in an edited element",
-      [Object.defineProperty({ ...old[0] }, "text", { get: () => "x", enumerable: true }), ...old.slice(1)],
+      "getter of a function in an edited element",
+      [Object.defineProperty({ ...old[0] }, "text", { get: () => () => {}, enumerable: true }), ...old.slice(1)],
+      "values.messages[0].text",
+    ],
+    [
+      "getter that throws in an edited element",
+      [
+        Object.defineProperty({ ...old[0] }, "text", {
+          get: () => {
+            throw new Error("no");
+          },
+          enumerable: true,
+        }),
+        ...old.slice(1),
+      ],
       "values.messages[0].text",
     ],
     ["class in place of an element", [new Date(0), ...old.slice(1)], "values.messages[0]"],
+    ["undefined beside an edited element", [undefined, { ...old[1], text: "x" }], "values.messages[0]"],
   ])("%s", (_name, list, path) => {
-    const wrong = error(() => reconcile(chat, { messages: list }, free));
-    expect(wrong).toMatchObject({ code: "INVALID_JSON", details: { path } });
+    for (const identity of [true, false]) {
+      const wrong = error(() => reconcile(chat, { messages: list }, { ...free, identity }));
+      expect(wrong).toMatchObject({ code: "INVALID_JSON", details: { path } });
+    }
+  });
+
+  it("a getter is read once, as any other property", () => {
+    for (const identity of [true, false]) {
+      let reads = 0;
+      const edited = Object.defineProperty({ ...old[0] }, "text", { get: () => `read ${++reads}`, enumerable: true });
+      const { tree } = reconcile(chat, { messages: [edited, ...old.slice(1)] }, { ...free, identity });
+      expect(tree["messages"]).toEqual([{ ...old[0], text: "read 1" }, ...old.slice(1)]);
+      expect(reads).toBe(1);
+    }
   });
 
   it("a cycle through the base", () => {
@@ -316,7 +447,11 @@ describe("size", () => {
     const wrong = error(() => reconcile(chat, { title: "longer" }, { ...free, maxBytes: 100 }));
     expect(wrong).toMatchObject({ code: "TOO_LARGE", details: { limit: 100, what: "values" } });
     expect(reconcile(chat, { title: "" }, { ...free, maxBytes: 100 }).tree["title"]).toBe("");
-    expect(reconcile(chat, { title: "longer" }, { ...free, baseBytes: 10, maxBytes: 100 }).bytes).toBe(15);
+    expect(reconcile(chat, { title: "longer" }, { ...free, baseBytes: 10, maxBytes: 15 }).bytes).toBe(15);
+    expect(error(() => reconcile(chat, { title: "longer" }, { ...free, baseBytes: 10, maxBytes: 14 })).code).toBe(
+      "TOO_LARGE",
+    );
+    expect(reconcile(chat, { title: "u" }, { ...free, baseBytes: 10, maxBytes: 9 }).tree["title"]).toBe("u");
   });
 });
 

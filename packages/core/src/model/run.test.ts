@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { isSettled, nextStatus, type RunMove, type RunStatus, runMoves, settledStatuses, sourcesOf } from "./run.js";
+import {
+  isSettled,
+  nextStatus,
+  type RunMove,
+  type RunStatus,
+  runMoves,
+  settledStatuses,
+  sourcesOf,
+  storedPolicy,
+} from "./run.js";
 
 /** DESIGN section 2, written down a second time: every pair of status and move, legal or not. */
 const matrix: Record<RunStatus, Record<RunMove, RunStatus | undefined>> = {
@@ -52,4 +61,9 @@ test.each(moves)("a guard for %s names the statuses it is legal from", (move) =>
 test("settled are exactly the statuses that nothing leads out of", () => {
   expect(statuses.filter(isSettled)).toEqual([...settledStatuses]);
   for (const status of statuses) expect(Object.keys(runMoves[status]).length === 0).toBe(isSettled(status));
+});
+
+test("a policy that nobody can read lets the run end at once: no retry, no grace", () => {
+  expect(storedPolicy({ policy: '{"cancelGrace":7}' })).toEqual({ cancelGrace: 7 });
+  expect(storedPolicy({ policy: "{" })).toMatchObject({ retry: { maxFailures: 1, maxCrashes: 1 }, cancelGrace: 0 });
 });

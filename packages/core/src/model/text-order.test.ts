@@ -11,6 +11,7 @@ test("orders as the UTF-8 bytes do", () => {
   );
 });
 
-test("an emoji follows every character of the first plane", () => {
-  expect(["😀", "！", "z", "é", ""].sort(compareText)).toEqual(["", "z", "é", "！", "😀"]);
+test("what is beyond the first plane follows every character of it", () => {
+  const texts = ["😀", "\u{10000}", "！", "\ue000", "\ud7ff", "z", "é", ""];
+  expect(texts.sort(compareText)).toEqual(["", "z", "é", "\ud7ff", "\ue000", "！", "\u{10000}", "😀"]);
 });

@@ -1,10 +1,15 @@
 import { expect, test } from "vitest";
 import { noon, readerOf, runningRecord, runRecord, type Shelf, threadRecord } from "../testing/shelf.js";
+import type { CheckpointRecord } from "./checkpoint.js";
+import type { MemoRecord } from "./memo.js";
+import type { QuestionRecord } from "./question.js";
 import { byUrgency, isClaimable, UnitOfWork } from "./unit-of-work.js";
 
 const workOn = (shelf: Shelf) => new UnitOfWork(readerOf(shelf), noon);
 const ids = (rows: readonly { readonly id: string }[]) => rows.map(({ id }) => id);
 const queued = (id: string, queuePosition: number) => runRecord({ id, threadId: "thr", queuePosition });
+const handedOver = (id: string, queuePosition: number) => ({ ...queued(id, queuePosition), steers: "live" });
+const elsewhere = <Row>(run: Row) => ({ ...run, threadId: "other" });
 
 test("reads its own changes over what is stored", () => {
   const work = workOn({ runs: [runRecord({ id: "a" })], threads: [threadRecord()] });
@@ -63,10 +68,42 @@ test("the next in the queue is found behind those that left it here", () => {
   expect(work.nextQueued("other")).toBeUndefined();
 });
 
+test("who is handed to the live run is not next in the queue", () => {
+  const work = workOn({ runs: [handedOver("a", 1), queued("b", 2)] });
+  expect(work.nextQueued("thr")?.id).toBe("b");
+  work.insertRun(handedOver("0", 0));
+  expect(work.nextQueued("thr")?.id).toBe("b");
+});
+
+test("who is handed to the live run comes by place, until it is taken", () => {
+  const work = workOn({ runs: [handedOver("b", 2), handedOver("taken", 0), queued("queued", 4)] });
+  expect(ids(work.steeredRuns("thr"))).toEqual(["taken", "b"]);
+  work.putRun({ ...handedOver("taken", 0), queuePosition: null });
+  work.insertRun(handedOver("c", 3));
+  work.insertRun(handedOver("a", 1));
+  work.insertRun(queued("later", 5));
+  work.insertRun(elsewhere(handedOver("else", 1)));
+  expect(ids(work.steeredRuns("thr"))).toEqual(["a", "b", "c"]);
+});
+
+test("all that wait come by place, also behind those that left here", () => {
+  const thread = threadRecord({ queueLength: 3 });
+  const work = workOn({ threads: [thread], runs: [queued("a", 1), queued("c", 3), handedOver("b", 2)] });
+  expect(ids(work.waitingRuns("thr"))).toEqual(["a", "b", "c"]);
+  work.putRun({ ...queued("a", 1), queuePosition: null, active: true });
+  work.insertRun(queued("0", 0));
+  work.insertRun(elsewhere(queued("else", 1)));
+  work.putThread({ ...thread, queueLength: 1 });
+  expect(ids(work.waitingRuns("thr"))).toEqual(["0", "b", "c"]);
+  expect(work.waitingRuns("unknown")).toEqual([]);
+});
+
 test("unsettled runs of a thread come by id, with this transaction's changes", () => {
-  const work = workOn({ runs: [queued("b", 2), queued("a", 1), runRecord({ id: "else", threadId: "other" })] });
+  const work = workOn({ runs: [queued("b", 2), queued("a", 1), queued("gone", 4), elsewhere(queued("else", 1))] });
   work.putRun({ ...queued("a", 1), status: "canceled" });
+  work.dropRun("gone");
   work.insertRun(queued("0", 3));
+  work.insertRun(elsewhere(queued("new", 1)));
   expect(ids(work.unsettledRuns("thr"))).toEqual(["0", "b"]);
 });
 
@@ -79,6 +116,62 @@ test("a removed row is neither read nor written", () => {
   expect([work.run("a"), work.thread("thr")]).toEqual([undefined, undefined]);
   const { runs, threads, removals } = work.changes();
   expect([runs.length, threads.length, removals.length]).toEqual([0, 0, 2]);
+});
+
+test("a thread and a run may have the same id: one goes, the other stays", () => {
+  const work = workOn({});
+  work.insertRun(runRecord({ id: "a" }));
+  work.putThread(threadRecord({ id: "b" }));
+  work.remove({ type: "thread", id: "a" });
+  work.remove({ type: "run", id: "b", threadId: null, lineageId: "b" });
+  expect([work.run("a")?.id, work.thread("b")?.id]).toEqual(["a", "b"]);
+});
+
+test("what a run made its lineage remember is forgotten, stored or new, and nobody else's", () => {
+  const memo = (key: string, runId: string): MemoRecord => ({ lineageId: "line", kind: "step", key, runId, body: "1" });
+  const work = workOn({ memos: [memo("old", "gone"), memo("kept", "first")] });
+  work.putMemo(memo("new", "gone"));
+  work.putMemo(memo("next", "second"));
+  work.remove({ type: "memos", runId: "gone", lineageId: "line" });
+  const known = ["old", "kept", "new", "next"].filter((key) => work.memo({ lineageId: "line", kind: "step", key }));
+  expect(known).toEqual(["kept", "next"]);
+  expect(work.changes().memos).toEqual([memo("next", "second")]);
+});
+
+test("a lineage's questions come by key, stored ones as they are changed here", () => {
+  const work = workOn({ questions: [question({ key: "c" }), question({ key: "b" })] });
+  work.putQuestion(question({ key: "a" }));
+  work.putQuestion(question({ key: "b", status: "answered", answer: "1" }));
+  work.putQuestion(question({ key: "d", lineageId: "other" }));
+  const asked = work.questions("line").map(({ key, status }) => [key, status]);
+  expect(asked).toEqual([
+    ["a", "open"],
+    ["b", "answered"],
+    ["c", "open"],
+  ]);
+});
+
+test("checkpoints that were written here are read as they will be stored", () => {
+  const { body: _body, ...stored } = { ...checkpoint({ id: "stored" }), bodyBytes: 7 };
+  const work = workOn({ checkpoints: [stored] });
+  work.insertCheckpoint(checkpoint({ id: "new", body: '"ü"' }));
+  work.insertCheckpoint(checkpoint({ id: "same", encoding: "same", body: null }));
+  work.insertCheckpoint(checkpoint({ id: "else", threadId: "other" }));
+  expect(["stored", "new", "same"].map((id) => work.checkpoint(id)?.bodyBytes)).toEqual([7, 4, 0]);
+  expect(work.checkpoint("new")).toMatchObject({ id: "new", threadId: "thr", kind: "final" });
+  expect(work.checkpoint("unknown")).toBeUndefined();
+  expect(ids(work.checkpointLinks("thr"))).toEqual(["stored", "new", "same"]);
+  expect(() => work.insertCheckpoint(checkpoint({ id: "new" }))).toThrow("already");
+});
+
+test("copies of a thread are known, those that were made here among them", () => {
+  const copy = (threadId: string, ownerId: string) => ({ threadId, ownerId, checkpointId: "cp" });
+  const work = workOn({ origins: [copy("stored", "thr")] });
+  work.putOrigin(copy("else", "other"));
+  work.putOrigin(copy("new", "thr"));
+  expect(work.originsFrom("thr")).toEqual([copy("stored", "thr"), copy("new", "thr")]);
+  expect([work.origin("new"), work.origin("stored")]).toEqual([copy("new", "thr"), copy("stored", "thr")]);
+  expect(work.origin("thr")).toBeUndefined();
 });
 
 test("effects are taken once, those of one intent at a time", () => {
@@ -108,3 +201,38 @@ test.each([
 ] as const)("claimable: %s", (_what, given, expected) => {
   expect(isClaimable(runRecord(given), { agents: ["worker"], now: noon })).toBe(expected);
 });
+
+function question(given: Partial<QuestionRecord>): QuestionRecord {
+  return {
+    lineageId: "line",
+    key: "key",
+    runId: "line",
+    threadId: null,
+    status: "open",
+    payload: "{}",
+    schema: null,
+    answer: null,
+    answeredRunId: null,
+    askedAt: noon,
+    expiresAt: null,
+    closedAt: null,
+    ...given,
+  };
+}
+
+function checkpoint(given: Partial<CheckpointRecord>): CheckpointRecord {
+  return {
+    id: "cp",
+    threadId: "thr",
+    runId: null,
+    parentId: null,
+    kind: "final",
+    attempt: 1,
+    seq: 1,
+    encoding: "snapshot",
+    body: "{}",
+    valuesBytes: 2,
+    createdAt: noon,
+    ...given,
+  };
+}

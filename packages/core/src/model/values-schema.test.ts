@@ -75,7 +75,15 @@ describe("visible and fillDefaults", () => {
     const dated = valuesSchema(z.object({ at: z.date().default(() => new Date(0)) }));
     expect(error(() => dated.fillDefaults(tree({}))).message).toMatch(/^values\.at: .*instance of Date/);
     const union = valuesSchema(z.union([z.object({ at: z.date().default(() => new Date(0)) })]));
-    expect(error(() => union.fillDefaults(tree({}))).code).toBe("INVALID_VALUES");
+    expect(error(() => union.fillDefaults(tree({})))).toMatchObject({
+      code: "INVALID_VALUES",
+      details: { path: "values" },
+    });
+  });
+
+  it("names the values as a whole where the schema cannot be run on them", () => {
+    const asynchronous = valuesSchema(z.union([z.object({})]).refine(async () => true));
+    expect(error(() => asynchronous.fillDefaults(tree({}))).details["path"]).toBe("values");
   });
 
   it("leaves required keys that are absent to validateWhole", () => {
@@ -94,6 +102,15 @@ describe("validateWhole", () => {
 
   it("takes what fits and does not look at other agents' keys", () => {
     expect(() => schema.validateWhole(tree({ messages: [{ role: "user" }], theirs: 1 }))).not.toThrow();
+  });
+
+  it("sees other agents' keys only where the schema is open to them", () => {
+    const stored = tree({ a: 1, theirs: "x" });
+    const closed = valuesSchema(z.strictObject({ a: z.number() }));
+    expect(() => closed.validateWhole(stored)).not.toThrow();
+    expect(closed.visible(stored)).toEqual({ a: 1 });
+    const open = valuesSchema(z.object({ a: z.number() }).catchall(z.number()));
+    expect(error(() => open.validateWhole(stored)).details["path"]).toBe("values.theirs");
   });
 
   it("names the path", () => {
@@ -115,6 +132,7 @@ describe("how schemas come apart", () => {
     ["record", z.record(z.string(), z.number()), "object"],
     ["unknown", z.unknown(), "both"],
     ["any", z.any(), "both"],
+    ["object with no checks in its list", z.object({}).check(), "object"],
     ["refined object", z.object({}).refine(() => true), "whole"],
     ["refined array", z.array(z.string()).refine(() => true), "whole"],
     [
@@ -135,6 +153,7 @@ describe("how schemas come apart", () => {
     ],
     ["union", z.union([z.object({}), z.array(z.string())]), "whole"],
     ["record of enum keys", z.record(z.enum(["a"]), z.number()), "whole"],
+    ["record of coerced keys", z.record(z.coerce.string(), z.number()), "whole"],
     ["record of emails", z.record(z.email(), z.number()), "whole"],
     ["lazy", z.lazy(() => z.object({})), "whole"],
     ["pipe", z.object({}).pipe(z.object({})), "whole"],
@@ -157,6 +176,13 @@ describe("how schemas come apart", () => {
     });
     const node = valuesSchema(Category).root.object?.child("children") as SchemaNode;
     expect(node.array?.element.object?.child("children")).toHaveProperty("array");
+  });
+
+  it("knows nothing of a record's keys but what their values are", () => {
+    const parts = child(z.record(z.string(), z.array(z.number()))).object;
+    expect(parts?.keys).toEqual([]);
+    expect(parts?.child("any")).toHaveProperty("array");
+    expect(parts?.absent("any", ["key", "any"])).toBeUndefined();
   });
 
   it("knows unknown keys", () => {
@@ -194,7 +220,7 @@ describe("what a node makes of a tree", () => {
     ],
   ])("refuses to transform %s", (_name, schema, value, message) => {
     const wrong = error(() => child(schema).parse(value, ["key"]));
-    expect(wrong.code).toBe("INVALID_VALUES");
+    expect(wrong).toMatchObject({ code: "INVALID_VALUES", details: { path: "values.key" } });
     expect(wrong.message).toMatch(message);
   });
 
@@ -209,7 +235,11 @@ describe("what a node makes of a tree", () => {
     const schema = z.string().refine(() => {
       throw boom;
     });
-    expect(error(() => child(schema).parse("a", ["key"]))).toMatchObject({ code: "INVALID_VALUES", cause: boom });
+    expect(error(() => child(schema).parse("a", ["key"]))).toMatchObject({
+      code: "INVALID_VALUES",
+      details: { path: "values.key" },
+      cause: boom,
+    });
   });
 
   it("knows what stands in for an absent key", () => {
@@ -243,10 +273,33 @@ describe("parseWith", () => {
     expect(wrong.details["issues"]).toMatchObject([{ path: "input[0]", code: "invalid_type" }, { path: "input[2]" }]);
   });
 
+  it("shows each of five issues, and nothing else", () => {
+    const list = z.array(z.number({ error: "no number" }));
+    const wrong = error(() => parseWith(list, [..."abcde"], "INVALID_CONFIG", "config"));
+    expect(wrong.message).toBe([0, 1, 2, 3, 4].map((index) => `config[${index}]: no number`).join("; "));
+  });
+
   it("shows five issues at most", () => {
     const wrong = error(() => parseWith(z.array(z.number()), [..."abcdefg"], "INVALID_CONFIG", "config"));
     expect(wrong.message.match(/config\[/g)).toHaveLength(5);
     expect(wrong.message).toMatch(/; and 2 more$/);
     expect(wrong.details["issues"]).toHaveLength(7);
   });
+});
+
+it("checks values that do not come apart as a whole", () => {
+  const either = valuesSchema(z.union([z.object({ a: z.number() }), z.object({ b: z.string() })]));
+  expect(() => either.validateWhole({ a: 1 })).not.toThrow();
+  expect(error(() => either.validateWhole({ a: "one" })).details["path"]).toBe("values");
+});
+
+it.each([
+  ["at least two", z.array(z.number()).min(2), [false, true, true]],
+  ["at most two", z.array(z.number()).max(2), [true, true, false]],
+  ["two or more, and two or less", z.array(z.number()).min(2).max(2), [false, true, false]],
+  ["exactly two", z.array(z.number()).length(2), [false, true, false]],
+] as const)("asks for the whole array where its length is wrong: %s", (_bound, list, expected) => {
+  const node = valuesSchema(z.object({ list })).root.object?.child("list");
+  const fits = typeof node === "object" ? node.array?.fits : undefined;
+  expect([1, 2, 3].map((length) => fits?.(length))).toEqual(expected);
 });

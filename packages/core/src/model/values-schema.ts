@@ -140,11 +140,12 @@ function pick(tree: JsonObject, wanted: (key: string) => boolean): JsonObject {
   return Object.freeze(picked);
 }
 
+/** @param value gives plain, frozen JSON */
 function fill(stored: JsonObject, keys: readonly string[], value: (key: string) => Json | undefined): JsonObject {
   const filled: Record<string, Json> = {};
   for (const key of keys) {
     const missing = Object.hasOwn(stored, key) ? undefined : value(key);
-    if (missing !== undefined) putKey(filled, key, copyJson(missing, "values", [key]));
+    if (missing !== undefined) putKey(filled, key, missing);
   }
   return Object.keys(filled).length === 0 ? stored : Object.freeze({ ...stored, ...filled });
 }
@@ -264,7 +265,7 @@ function hasOnly(def: z.core.$ZodTypeDef, kinds: ReadonlySet<string>): boolean {
 /** Other key schemas may require, refuse or rename keys. */
 function hasFreeKeys(def: z.core.$ZodRecordDef): boolean {
   const key: z.core.$ZodTypeDef = def.keyType._zod.def;
-  return key.type === "string" && !hasChecks(key) && !("format" in key) && !("coerce" in key && key.coerce);
+  return key.type === "string" && !hasChecks(key) && !("format" in key) && !("coerce" in key);
 }
 
 function validated(schema: Schema, tree: Json, path: JsonPath): Json {

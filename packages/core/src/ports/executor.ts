@@ -79,7 +79,8 @@ export interface Attempt {
  * `AttemptEnded`, save for further questions and for the results of steps that are in flight. The attempt ends one turn
  * of the event loop after the last of those, whatever the code makes of the rejections.
  *
- * Keys are the agent's own names, 1 to 255 characters, unique per attempt and kind (`DUPLICATE_KEY`).
+ * Keys are the agent's own names, 1 to 255 characters, unique per attempt and kind (`DUPLICATE_KEY`). Its methods are those
+ * of one object: an executor around another one passes each call on, a spread copy has none of them.
  */
 export interface AttemptSession {
   /** Append a durable event; resolves when it is committed. With a key: once per lineage, whatever is retried. */

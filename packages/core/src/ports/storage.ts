@@ -234,8 +234,6 @@ export interface WorkReader {
   findDead(workers: readonly string[]): Promise<readonly string[]>;
   /** Call `hint` when another process may have committed. A hint may be late, doubled or for nothing. Returns its undo. */
   watch(hint: () => void): () => void;
-  /** Forget tombstones and idempotency keys whose time is over. */
-  purge(): Promise<void>;
 }
 
 export interface DueQuery {
@@ -245,6 +243,8 @@ export interface DueQuery {
   readonly limit: number;
   /** Agents whose runs this engine can claim. */
   readonly agents: readonly string[];
+  /** Also forget tombstones and idempotency keys whose time is over: a poll that sweeps is one question still. */
+  readonly purge?: boolean;
 }
 
 export interface DueRun {

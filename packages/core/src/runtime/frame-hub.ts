@@ -38,9 +38,8 @@ export class FrameHub {
   }
 
   publish(stream: string, frame: LiveFrame): void {
-    const sinks = this.#sinks.get(stream);
-    if (sinks === undefined) return;
-    for (const sink of [...sinks]) sink.push(frame);
+    // None subscribes or leaves while it is told: readers go on in a later turn.
+    for (const sink of this.#sinks.get(stream) ?? []) sink.push(frame);
   }
 
   end(stream: string, error?: Error): void {

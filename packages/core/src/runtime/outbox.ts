@@ -6,7 +6,6 @@
  * overtake another of the same attempt.
  */
 
-import type { HeddleError } from "../errors.js";
 import type { DeltaFrame } from "../model/event.js";
 import type { NewEvent } from "../model/intents/intent.js";
 
@@ -22,8 +21,10 @@ export class Outbox {
   readonly #commit: (events: readonly NewEvent[]) => Promise<void>;
   readonly #publish: (delta: DeltaFrame) => void;
   readonly #segments: Segment[] = [];
+  /** The first of them, once it is on its way: it takes no more. */
+  #sent: Segment | undefined;
   #committing: Promise<void> | undefined;
-  #closed: (() => HeddleError) | undefined;
+  #closed: (() => Error) | undefined;
 
   constructor(commit: (events: readonly NewEvent[]) => Promise<void>, publish: (delta: DeltaFrame) => void) {
     this.#commit = commit;
@@ -56,10 +57,10 @@ export class Outbox {
    * promises resolve with `settled`.
    * @param error what later calls get; made only when needed, since most attempts end without one
    */
-  async close(error: () => HeddleError): Promise<{ events: readonly NewEvent[]; settled(failure?: unknown): void }> {
+  async close(error: () => Error): Promise<{ events: readonly NewEvent[]; settled(failure?: unknown): void }> {
     this.#closed = error;
     const last = this.#segments.at(-1);
-    const joins = last !== undefined && last.deltas.length === 0 && this.#segments.length > 1;
+    const joins = last !== undefined && last.deltas.length === 0 && last !== this.#sent;
     if (joins) this.#segments.pop();
     await this.drain();
     if (!joins) return { events: [], settled: () => {} };
@@ -70,25 +71,28 @@ export class Outbox {
   }
 
   /** Fence: what is not committed is refused. */
-  abandon(error: HeddleError): void {
+  abandon(error: Error): void {
     this.#closed = () => error;
-    for (const segment of this.#segments.splice(1)) segment.reject(error);
+    for (const segment of this.#segments.splice(this.#sent === undefined ? 0 : 1)) segment.reject(error);
   }
 
   #openSegment(): Segment {
     const last = this.#segments.at(-1);
-    const inFlight = this.#committing !== undefined && this.#segments.length === 1;
-    if (last !== undefined && last.deltas.length === 0 && !inFlight) return last;
+    if (last !== undefined && last.deltas.length === 0 && last !== this.#sent) return last;
     const segment = newSegment();
     this.#segments.push(segment);
     return segment;
   }
 
   async #run(): Promise<void> {
+    // What is sent in one go is committed in one go.
+    await Promise.resolve();
     for (let segment = this.#segments[0]; segment !== undefined; segment = this.#segments[0]) {
+      this.#sent = segment;
       await this.#commitSegment(segment);
       for (const delta of segment.deltas) this.#publish(delta);
       this.#segments.shift();
+      this.#sent = undefined;
     }
     this.#committing = undefined;
   }

@@ -7,36 +7,40 @@ import type { RunRecord } from "../model/run.js";
 import { isSettled } from "../model/run.js";
 import type { RunReader } from "../ports/storage.js";
 
-type Waiter = (run: RunRecord | undefined) => void;
-type Reject = (error: unknown) => void;
-
-/** A run that is about to be accepted. Until `accepted` or `refused` is called, its absence means nothing. */
-export interface ExpectedRun {
+/** Somebody who waits for a run to settle. */
+class Waiter {
+  /** The settled run; `undefined` when it is gone. Rejects when the engine closes. */
   readonly settled: Promise<RunRecord | undefined>;
-  /** Answers whether a recheck has passed it over meanwhile: then it has to be looked for again. */
-  accepted(): boolean;
-  refused(): void;
+  resolve!: (run: RunRecord | undefined) => void;
+  reject!: (error: unknown) => void;
+  /** The run is not there yet: until `accepted` or `refused` is called, its absence means nothing. */
+  isExpected = false;
+  /** A recheck came by while it was expected: it has to be looked for again. */
+  passedOver = false;
+
+  constructor() {
+    this.settled = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  /** Who waits hears of it; where nobody does any more, it is no failure. */
+  giveUp(error: unknown): void {
+    this.settled.catch(() => {});
+    this.reject(error);
+  }
 }
+
+/** A run that is about to be accepted. `accepted` or `refused` must follow. */
+export type ExpectedRun = Pick<Waiter, "settled">;
 
 export class RunTracker {
   readonly #runs: RunReader;
-  readonly #waiters = new Map<string, Set<Waiter>>();
-  readonly #rejects = new Map<Reject, () => void>();
-  /** Those that are not there yet, and whether a recheck has passed them over. */
-  readonly #expected = new Map<string, { passedOver: boolean }>();
+  readonly #waiters = new Map<string, Waiter[]>();
 
   constructor(runs: RunReader) {
     this.#runs = runs;
-  }
-
-  /** Call `waiter` once when the run has settled, or with `undefined` when it is gone. Returns its undo. */
-  watch(runId: string, waiter: Waiter): () => void {
-    const waiters = this.#waiters.get(runId) ?? new Set();
-    this.#waiters.set(runId, waiters.add(waiter));
-    return () => {
-      waiters.delete(waiter);
-      if (waiters.size === 0 && this.#waiters.get(runId) === waiters) this.#waiters.delete(runId);
-    };
   }
 
   /** The settled run; `undefined` when it is gone. Rejects when the engine closes. */
@@ -49,44 +53,37 @@ export class RunTracker {
    * the same commit settled it.
    */
   expect(runId: string): ExpectedRun {
-    const { settled, undo } = this.#wait(runId);
-    const expected = { passedOver: false };
-    this.#expected.set(runId, expected);
-    const accepted = (): boolean => {
-      this.#expected.delete(runId);
-      return expected.passedOver;
-    };
-    const refused = (): void => {
-      accepted();
-      undo();
-    };
-    settled.catch(() => {});
-    return { settled, accepted, refused };
+    const waiter = this.#wait(runId);
+    waiter.isExpected = true;
+    return waiter;
   }
 
-  #wait(runId: string): { readonly settled: Promise<RunRecord | undefined>; undo(): void } {
-    let undo = (): void => {};
-    const settled = new Promise<RunRecord | undefined>((resolve, reject) => {
-      const unwatch = this.watch(runId, (run) => {
-        this.#rejects.delete(reject);
-        resolve(run);
-      });
-      this.#rejects.set(reject, unwatch);
-      undo = () => {
-        this.#rejects.delete(reject);
-        unwatch();
-      };
-    });
-    return { settled, undo };
+  /** The run is there. Answers whether a recheck has passed it over meanwhile: then it has to be looked for again. */
+  accepted(expected: ExpectedRun): boolean {
+    const waiter = expected as Waiter;
+    waiter.isExpected = false;
+    return waiter.passedOver;
+  }
+
+  /** There will be no such run. */
+  refused(runId: string, expected: ExpectedRun): void {
+    const others = this.#waiters.get(runId)?.filter((waiter) => waiter !== expected) ?? [];
+    if (others.length === 0) this.#waiters.delete(runId);
+    else this.#waiters.set(runId, others);
+  }
+
+  #wait(runId: string): Waiter {
+    const waiter = new Waiter();
+    const others = this.#waiters.get(runId);
+    if (others === undefined) this.#waiters.set(runId, [waiter]);
+    else others.push(waiter);
+    return waiter;
   }
 
   /** Nobody will hear of anything any more. */
   close(error: unknown): void {
-    for (const [reject, undo] of this.#rejects) {
-      undo();
-      reject(error);
-    }
-    this.#rejects.clear();
+    for (const waiters of this.#waiters.values()) for (const waiter of waiters) waiter.giveUp(error);
+    this.#waiters.clear();
   }
 
   settled(run: RunRecord): void {
@@ -99,8 +96,12 @@ export class RunTracker {
 
   /** Look up every run that somebody waits for: another process may have settled or deleted it. */
   async recheck(): Promise<void> {
-    for (const expected of this.#expected.values()) expected.passedOver = true;
-    const ids = [...this.#waiters.keys()].filter((id) => !this.#expected.has(id));
+    const ids: string[] = [];
+    for (const [id, waiters] of this.#waiters) {
+      const expected = waiters.filter(({ isExpected }) => isExpected);
+      for (const waiter of expected) waiter.passedOver = true;
+      if (expected.length === 0) ids.push(id);
+    }
     for (let start = 0; start < ids.length; start += 100) await this.#recheck(ids.slice(start, start + 100));
   }
 
@@ -118,6 +119,6 @@ export class RunTracker {
     const waiters = this.#waiters.get(runId);
     if (waiters === undefined) return;
     this.#waiters.delete(runId);
-    for (const waiter of waiters) waiter(run);
+    for (const waiter of waiters) waiter.resolve(run);
   }
 }

@@ -25,7 +25,7 @@ test("a delta from another process that arrives while stored events are read doe
   const read = async ({ after }: { readonly after: number }) => stored.filter(({ seq }) => seq > after);
   const subscription = new Subscription({ read }, { stream: "t:thr", after: 0, bufferedDeltas: 10 });
   const seen: string[] = [];
-  for await (const frame of subscription.frames()) {
+  for (let frame = await subscription.next(); frame !== undefined; frame = await subscription.next()) {
     if (frame.kind === "event") seen.push(`event ${frame.seq}`);
     else if (frame.kind === "delta") seen.push(`delta ${frame.sequenceNumber}`);
     else if (frame.kind === "dropped") seen.push(`${frame.count} dropped`);

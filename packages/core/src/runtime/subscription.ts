@@ -6,6 +6,15 @@
  * every event comes once and in order, whatever process wrote it and whenever the hint came. A delta knows the event that
  * it follows, so it stays between its neighbours also where those are read from the storage.
  *
+ * Where it stands:
+ *
+ * | it has                                     | `poll` gives               | `next` does otherwise                  |
+ * |---|---|---|
+ * | stored events in hand                      | them, deltas between them  |                                        |
+ * | a gap in front of what is buffered, or a hint | nothing                 | reads the next page of stored events   |
+ * | buffered frames that go on from the cursor | them                       |                                        |
+ * | nothing                                    | nothing                    | waits                                  |
+ *
  * A slow reader is bounded: too many deltas are dropped and a `dropped` frame says how many; too many events are let go
  * here and read from the storage when the reader gets there.
  */
@@ -33,6 +42,10 @@ export interface SubscriptionOptions {
 
 type Dropped = { readonly kind: "dropped"; count: number; readonly behind: number };
 type Buffered = Exclude<LiveFrame, { kind: "dropped" }> | Dropped;
+/** It was dealt with and is none of this reader's: look on. */
+const nothingYet = Symbol("nothing yet");
+type Polled = StreamFrame | typeof nothingYet | undefined;
+const none: readonly never[] = [];
 export type StreamFrame = EventFrame | DeltaFrame | DroppedFrame | ThreadChangeFrame;
 
 export class Subscription implements FrameSink {
@@ -45,6 +58,13 @@ export class Subscription implements FrameSink {
   #cursor: number;
   /** The newest event that each run's attempt wrote, of those that were passed on. */
   readonly #newest = new Map<string, number>();
+  /** Stored events in hand, and which of them comes next. */
+  #page: readonly EventRecord[] = none;
+  #turned = 0;
+  /** Stored events up to this number have to be read before anything else. */
+  #missing: number | undefined;
+  /** Up to here stored events were looked for: what did not come then is not this reader's. */
+  #searched = 0;
   #stale = true;
   #ended = false;
   #error: Error | undefined;
@@ -77,34 +97,72 @@ export class Subscription implements FrameSink {
     this.#wakeUp();
   }
 
-  async *frames(): AsyncGenerator<StreamFrame, void, undefined> {
+  /** The next frame where it is at hand: nearly all are, and a promise for each would cost more than the frame. */
+  poll(): StreamFrame | undefined {
     while (!this.#done) {
-      if (this.#stale) {
-        this.#stale = false;
-        yield* this.#stored(Number.POSITIVE_INFINITY);
-        continue;
-      }
-      const next = this.#shift();
-      if (next !== undefined) yield* this.#deliver(next);
+      const stored = this.#page[this.#turned];
+      const frame = stored === undefined ? this.#pollLive() : this.#pollStored(stored);
+      if (frame !== nothingYet) return frame;
+    }
+    return undefined;
+  }
+
+  /** The next frame; `undefined`: the stream has ended. One call at a time. */
+  async next(): Promise<StreamFrame | undefined> {
+    for (;;) {
+      const frame = this.poll();
+      if (frame !== undefined || this.#done) return frame;
+      this.#noteMissing();
+      if (this.#missing !== undefined) await this.#read(this.#missing);
       else if (this.#error !== undefined) throw this.#error;
-      else if (this.#ended) return;
+      else if (this.#ended) return undefined;
       else await this.#sleep();
     }
   }
 
-  async *#deliver(next: Buffered): AsyncGenerator<StreamFrame, void, undefined> {
-    if (next.kind === "thread") return yield next;
-    if (next.kind !== "record") {
-      // Nobody told of the event that it follows where the answer of its commit was lost.
-      if (next.behind > this.#cursor) yield* this.#stored(next.behind);
-      if (!this.#done) yield this.#transient(next);
+  #pollStored(event: EventRecord): Polled {
+    const before = this.#deltaBefore(event.seq);
+    if (before !== undefined) return before;
+    this.#turned++;
+    return this.#passOn(event);
+  }
+
+  #pollLive(): Polled {
+    if (this.#stale || this.#missing !== undefined || this.#gap !== undefined) return undefined;
+    const next = this.#shift();
+    if (next === undefined) return undefined;
+    if (next.kind !== "record") return this.#transient(next);
+    return next.event.seq <= this.#cursor ? nothingYet : this.#passOn(next.event);
+  }
+
+  /** What lies in front of the next buffered frame and did not come here: nobody told of it. */
+  get #gap(): number | undefined {
+    const next = this.#buffer[this.#head];
+    if (next === undefined || next.kind === "thread") return undefined;
+    const needed = next.kind === "record" ? next.event.seq - 1 : next.behind;
+    return needed > Math.max(this.#cursor, this.#searched) ? needed : undefined;
+  }
+
+  #noteMissing(): void {
+    if (!this.#stale) {
+      this.#missing ??= this.#gap;
       return;
     }
-    const { event } = next;
-    if (event.seq <= this.#cursor) return;
-    if (event.seq > this.#cursor + 1) yield* this.#stored(event.seq - 1);
-    if (this.#done) return;
-    yield* this.#passOn(event);
+    this.#stale = false;
+    this.#missing = Number.POSITIVE_INFINITY;
+  }
+
+  /** A page of what is stored behind the cursor, up to `last`. */
+  async #read(last: number): Promise<void> {
+    const { stream, runId } = this.#options;
+    const filter = runId === undefined ? {} : { runId };
+    const page = await this.#events.read({ stream, after: this.#cursor, limit: pageSize, ...filter });
+    const wanted = page.filter(({ seq }) => seq <= last);
+    this.#page = wanted;
+    this.#turned = 0;
+    if (wanted.length === pageSize) return;
+    this.#missing = undefined;
+    if (Number.isFinite(last)) this.#searched = last;
   }
 
   /** An attempt's frames keep their order: what it sent before an event that was passed on comes no more. */
@@ -121,39 +179,23 @@ export class Subscription implements FrameSink {
     if (this.#newest.size > mostNewest) this.#newest.delete(this.#newest.keys().next().value as string);
   }
 
-  *#passOn(event: EventRecord): Generator<EventFrame, void, undefined> {
+  #passOn(event: EventRecord): EventFrame | typeof nothingYet {
     this.#cursor = event.seq;
     this.#remember(event);
     const { runId } = this.#options;
-    if (runId !== undefined && event.runId !== runId) return;
+    if (runId !== undefined && event.runId !== runId) return nothingYet;
     if (runId !== undefined && isTerminalEvent(event.type)) this.#done = true;
-    yield frameOf(event);
+    return frameOf(event);
   }
 
-  /** Everything stored behind the cursor, up to `last`. */
-  async *#stored(last: number): AsyncGenerator<StreamFrame, void, undefined> {
-    const { stream, runId } = this.#options;
-    const filter = runId === undefined ? {} : { runId };
-    for (;;) {
-      const page = await this.#events.read({ stream, after: this.#cursor, limit: pageSize, ...filter });
-      for (const event of page) {
-        if (event.seq > last) return;
-        yield* this.#deltasBefore(event.seq);
-        yield* this.#passOn(event);
-        if (this.#done) return;
-      }
-      if (page.length < pageSize) return;
-    }
-  }
-
-  /** What is buffered and belongs in front of event `seq`. */
-  *#deltasBefore(seq: number): Generator<StreamFrame, void, undefined> {
+  /** What is buffered and belongs in front of event `seq`. Records there were read from the storage before. */
+  #deltaBefore(seq: number): StreamFrame | undefined {
     for (;;) {
       const next = this.#buffer[this.#head];
-      if (next === undefined || next.kind === "thread") return;
-      if (next.kind === "record" ? next.event.seq >= seq : next.behind >= seq) return;
+      if (next === undefined || next.kind === "thread") return undefined;
+      if (next.kind === "record" ? next.event.seq >= seq : next.behind >= seq) return undefined;
       this.#shift();
-      if (next.kind !== "record") yield this.#transient(next);
+      if (next.kind !== "record") return this.#transient(next);
     }
   }
 

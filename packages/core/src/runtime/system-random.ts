@@ -4,34 +4,52 @@ import { randomFillSync } from "node:crypto";
 import type { Random } from "../ports/random.js";
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+/** The random part: 16 digits, of which the last two count up within a millisecond as one, so that an id is put together from three texts. */
+const headDigits = 14;
+const tails = Array.from(alphabet, (first) => Array.from(alphabet, (second) => first + second)).flat();
 const pool = new Uint8Array(4096);
 let used = pool.length;
 let lastTime = 0;
-let lastRandom = new Uint8Array(16);
+/** Time and random part, less the last two digits. */
+let head = "";
+const headRandom = new Uint8Array(headDigits);
+let tail = 0;
 
 export const systemRandom: Random = {
   fraction: () => Math.random(),
-  id: (prefix) => `${prefix}_${time(tick())}${tail()}`,
+  id: (prefix) => {
+    tick();
+    return `${prefix}_${head}${tails[tail] as string}`;
+  },
 };
 
 /** Never goes back within this process, so ids sort by creation. */
-function tick(): number {
+function tick(): void {
   const now = Date.now();
   if (now > lastTime) {
     lastTime = now;
-    lastRandom = draw();
-  } else increment(lastRandom);
-  return lastTime;
+    draw();
+  } else if (tail + 1 < tails.length) {
+    tail++;
+    return;
+  } else {
+    tail = 0;
+    increment(headRandom);
+  }
+  head = time(lastTime) + textOf(headRandom);
 }
 
-function draw(): Uint8Array<ArrayBuffer> {
-  if (used + 16 > pool.length) {
+function draw(): void {
+  if (used + headDigits + 2 > pool.length) {
     randomFillSync(pool);
     used = 0;
   }
-  const digits = pool.slice(used, used + 16).map((byte) => byte & 31);
-  used += 16;
-  return digits;
+  for (let index = 0; index < headDigits; index++) headRandom[index] = nextDigit();
+  tail = nextDigit() * 32 + nextDigit();
+}
+
+function nextDigit(): number {
+  return (pool[used++] as number) & 31;
 }
 
 /** Within one millisecond the random part counts up, as the ULID specification's monotonic form does. */
@@ -53,8 +71,8 @@ function time(now: number): string {
   return text;
 }
 
-function tail(): string {
+function textOf(digits: Uint8Array): string {
   let text = "";
-  for (const digit of lastRandom) text += alphabet.charAt(digit);
+  for (const digit of digits) text += alphabet.charAt(digit);
   return text;
 }

@@ -38,17 +38,21 @@ export class ValuesCache {
     this.#budget = budget;
   }
 
+  /** What need not be read. */
+  atHand(checkpointId: string | null, line: string): StoredValues | undefined {
+    if (checkpointId === null) return noValues;
+    const known = this.#entries.get(checkpointId);
+    if (known !== undefined) this.put(checkpointId, line, known);
+    return known;
+  }
+
   /**
    * @param line what the checkpoint belongs to (a thread, a lineage): an older entry of it saves reading
    * @throws HeddleError CHECKPOINT_NOT_FOUND, CORRUPT_DATA
    */
   async load(checkpointId: string | null, line: string): Promise<StoredValues> {
-    if (checkpointId === null) return noValues;
-    const known = this.#entries.get(checkpointId);
-    if (known !== undefined) {
-      this.put(checkpointId, line, known);
-      return known;
-    }
+    const known = this.atHand(checkpointId, line);
+    if (known !== undefined || checkpointId === null) return known ?? noValues;
     const values = await this.#read(checkpointId, line);
     this.put(checkpointId, line, values);
     return values;

@@ -9,6 +9,7 @@ import { type EventRecord, isTerminalEvent, streamOf, terminalEvents, threadStre
 import { type CancelReason, isSettled, type RunRecord } from "../model/run.js";
 import type { ThreadRecord } from "../model/thread.js";
 import type { Storage } from "../ports/storage.js";
+import { requireStorage } from "./check-arguments.js";
 import { checkChildren } from "./check-children.js";
 import { checkQuestions } from "./check-questions.js";
 
@@ -22,7 +23,7 @@ export interface StorageSnapshot {
 /**
  * @param earlier what an earlier check returned: settled runs, given numbers and attempts are compared with it
  * @param options.pruned checkpoints were pruned: runs may lack their final ones. Default `false`
- * @throws AssertionError naming the run or thread that breaks an invariant
+ * @throws AssertionError naming the run or thread that breaks an invariant; HeddleError INVALID_ARGUMENT, STORAGE_…
  */
 export async function checkInvariants(
   storage: Storage,
@@ -46,8 +47,9 @@ export async function checkInvariants(
   return snapshot;
 }
 
-/** Everything that can be listed, with all events. */
+/** Everything that can be listed, with all events. @throws HeddleError INVALID_ARGUMENT, STORAGE_… */
 export async function readStorage(storage: Storage): Promise<StorageSnapshot> {
+  requireStorage("storage", storage);
   const runs = await readPages((page) => storage.runs.list({ ...page, sortBy: "createdAt" }));
   const threads = await readPages((page) => storage.threads.list({ ...page, sortBy: "createdAt" }));
   const streams = new Set([...threads.map(({ id }) => threadStream(id)), ...runs.map(streamOf)]);

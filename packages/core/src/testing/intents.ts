@@ -65,7 +65,10 @@ export function acceptRun(options: AcceptOptions = {}): AcceptRun {
   };
 }
 
-export function settleRun(run: RunRecord, options: Partial<SettleRun> = {}): SettleRun {
+/** A run that runs, as far as its attempt is named by it. */
+type HeldRun = Pick<RunRecord, "id" | "threadId" | "lineageId" | "attempt">;
+
+export function settleRun(run: HeldRun, options: Partial<SettleRun> = {}): SettleRun {
   return {
     kind: "settle_run",
     attempt: attemptOf(run),
@@ -76,7 +79,7 @@ export function settleRun(run: RunRecord, options: Partial<SettleRun> = {}): Set
   };
 }
 
-export function attemptOf({ id, threadId, lineageId, attempt }: RunRecord): SettleRun["attempt"] {
+export function attemptOf({ id, threadId, lineageId, attempt }: HeldRun): SettleRun["attempt"] {
   return { runId: id, threadId, lineageId, attempt };
 }
 
@@ -95,7 +98,7 @@ export function tendRun(
   return { kind: "tend_run", runId: id, threadId, deadWorkers, finalCheckpointId: freshId("chk") };
 }
 
-export function releaseRun(run: RunRecord, options: Partial<IntentOf<"release_run">> = {}): IntentOf<"release_run"> {
+export function releaseRun(run: HeldRun, options: Partial<IntentOf<"release_run">> = {}): IntentOf<"release_run"> {
   const attempt = attemptOf(run);
   return {
     kind: "release_run",

@@ -3,7 +3,10 @@
  * two of them the event loop turns until everything that is ready has run, so tests never sleep and never race.
  */
 
+import { requireOptions } from "../engine/check-input.js";
+import { requireNumber } from "../engine/settings.js";
 import type { Clock, TimerPurpose } from "../ports/clock.js";
+import { requireFinite } from "./check-arguments.js";
 
 export interface ManualClock extends Clock {
   /** Move on by `ms`, firing what falls due on the way. */
@@ -37,9 +40,13 @@ const mostPatience = 5_000;
 /** On a busy machine everything takes longer: so many times what calls took lately. */
 const patiencePerCall = 10;
 
-/** @param options.now where it begins; default 2030-01-01T00:00:00Z */
+/**
+ * @param options.now where it begins; default 2030-01-01T00:00:00Z
+ * @throws HeddleError INVALID_ARGUMENT
+ */
 export function manualClock(options: { readonly now?: Date | number } = {}): ManualClock {
-  return new StandingClock(Number(options.now ?? Date.UTC(2030, 0, 1)));
+  requireOptions("options", options);
+  return new StandingClock(requireFinite("now", options.now ?? Date.UTC(2030, 0, 1)));
 }
 
 class StandingClock implements ManualClock {
@@ -91,7 +98,7 @@ class StandingClock implements ManualClock {
       // One that was left behind waited for something else than the machine.
       if (took < this.#patience) this.#pace = Math.max(took, this.#pace * 0.9);
     };
-    const done = work.then(ended, ended);
+    const done = Promise.resolve(work).then(ended, ended);
     this.#work.add(done);
   }
 
@@ -115,11 +122,11 @@ class StandingClock implements ManualClock {
   }
 
   async advanceTo(time: Date | number): Promise<void> {
-    await this.advance(Math.max(Number(time) - this.now(), 0));
+    await this.advance(Math.max(requireFinite("time", time) - this.now(), 0));
   }
 
   async advance(ms: number): Promise<void> {
-    const target = this.#now + ms;
+    const target = this.#now + requireNumber("ms", requireFinite("ms", ms), 0);
     await this.settle();
     for (let timer = this.#next(); timer !== undefined && timer.at <= target; timer = this.#next()) {
       this.#now = Math.max(this.#now, timer.at);
@@ -131,7 +138,7 @@ class StandingClock implements ManualClock {
   }
 
   jump(ms: number): void {
-    this.#jumped += ms;
+    this.#jumped += requireFinite("ms", ms);
   }
 
   #fire(timer: Timer): void {

@@ -6,6 +6,7 @@
 import { MemoryDatabase, MemoryStorage } from "../adapters/memory-storage.js";
 import { childLineage } from "../model/intents/child.js";
 import type { Intent } from "../model/intents/intent.js";
+import { supersedes } from "../model/intents/join-thread.js";
 import { needsOf } from "../model/intents/needs.js";
 import { memoId } from "../model/memo.js";
 import type { RunRecord } from "../model/run.js";
@@ -29,6 +30,11 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
     }
     return runs;
   };
+  const mayReadWaiting = (threadId: string): boolean => {
+    const { whenBusy } = records.thread(threadId) ?? {};
+    if (may.waitingIfSupersedingOf.has(threadId) && whenBusy != null && supersedes(whenBusy)) return true;
+    return may.waitingOf.has(threadId);
+  };
   return {
     thread(id) {
       must(may.threads.has(id), `thread ${id}`);
@@ -46,7 +52,7 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
       return records.run(id);
     },
     queue(threadId, limit) {
-      must(may.queuesOf.has(threadId) || may.waitingOf.has(threadId), `the queue of ${threadId}`);
+      must(may.queuesOf.has(threadId) || mayReadWaiting(threadId), `the queue of ${threadId}`);
       return reveal(records.queue(threadId, limit));
     },
     unsettledRuns(threadId) {
@@ -82,7 +88,7 @@ export function onlyNeeds(records: RecordReader, intents: readonly Intent[]): Re
       return questions;
     },
     steeredRuns(threadId) {
-      must(may.steeredOf.has(threadId) || may.waitingOf.has(threadId), `the runs handed over in ${threadId}`);
+      must(may.steeredOf.has(threadId) || mayReadWaiting(threadId), `the runs handed over in ${threadId}`);
       return reveal(records.steeredRuns(threadId));
     },
     checkpoint(id) {
@@ -119,6 +125,7 @@ function allowed(intents: readonly Intent[]) {
     activeRunsOf: new Set(needs.flatMap((need) => need.activeRunsOf)),
     queuesOf: new Set(needs.flatMap((need) => need.queuesOf)),
     waitingOf: new Set(needs.flatMap((need) => need.waitingOf)),
+    waitingIfSupersedingOf: new Set(needs.flatMap((need) => need.waitingIfSupersedingOf)),
     unsettledOf: new Set(needs.flatMap((need) => need.unsettledOf)),
     checkpointsOf: new Set(needs.flatMap((need) => need.checkpointsOf)),
     keys: new Set(needs.flatMap((need) => need.keys.map(keyId))),

@@ -1,14 +1,17 @@
 /** Randomness that repeats: the same seed gives the same fractions and ids. */
 
 import type { IdPrefix, Random } from "../ports/random.js";
+import { requireWhole } from "./check-arguments.js";
 
 /**
  * Ids count up and name their seed (`run_0000000001S000000000000042`), so that a failed test can be read and two
  * engines with different seeds never meet.
  *
  * @param seed a whole number from 0 to 2^32 - 1
+ * @throws HeddleError INVALID_ARGUMENT
  */
 export function seededRandom(seed: number): Random {
+  requireWhole("seed", seed, 0, 2 ** 32 - 1);
   const counters = new Map<IdPrefix, number>();
   return {
     fraction: mulberry32(seed),

@@ -1,10 +1,30 @@
 /** For each promise what breaks it, planted in the sound history. */
 
+import { busyBreaches } from "./busy-breaches.js";
+import { memoryBreaches } from "./memory-breaches.js";
+import { start } from "./parts.js";
+import type { Entry, Planting } from "./planting.js";
+import {
+  answerTo,
+  at,
+  change,
+  deltaOf,
+  frameOf,
+  isType,
+  last,
+  log,
+  moveTo,
+  place,
+  refuse,
+  renumber,
+  repeat,
+  run,
+  take,
+  thread,
+} from "./planting.js";
+import { questionBreaches } from "./question-breaches.js";
 import type { Draft } from "./sound-history.js";
-import { start } from "./sound-history.js";
-import type { FinalEvent, History, HistoryEntry } from "./types.js";
-
-type Planting = (history: Draft<History>) => void;
+import type { History } from "./types.js";
 
 export const breaches: readonly (readonly [rule: string, what: string, plant: Planting])[] = [
   ["every call is answered", "a waiter is forgotten", (h) => void take(h, answerTo(3))],
@@ -145,7 +165,7 @@ export const breaches: readonly (readonly [rule: string, what: string, plant: Pl
     (h) => {
       change(h, answerTo(3), (entry) => {
         if (entry.type !== "answer" || entry.answer.type !== "ok" || entry.answer.value.kind !== "outcome") return;
-        entry.answer.value.outcome = { status: "failed", token: null, reason: "AGENT_ERROR" };
+        entry.answer.value.outcome = { status: "failed", token: null, reason: "AGENT_ERROR", by: null };
       });
     },
   ],
@@ -153,7 +173,7 @@ export const breaches: readonly (readonly [rule: string, what: string, plant: Pl
     "a success is what the last attempt returned",
     "of another attempt",
     ({ final }) => {
-      run(final, "r1").outcome = { status: "succeeded", token: "1:f@2", reason: null };
+      run(final, "r1").outcome = { status: "succeeded", token: "1:f@2", reason: null, by: null };
     },
   ],
   [
@@ -286,79 +306,10 @@ export const breaches: readonly (readonly [rule: string, what: string, plant: Pl
       at(thread(final).checkpoints, 1).runId = "r2";
     },
   ],
+  ...busyBreaches,
+  ...questionBreaches,
+  ...memoryBreaches,
 ];
-
-type Entry = Draft<HistoryEntry>;
-type Final = Draft<History>["final"];
-type Fits = (entry: Entry) => boolean;
-
-function at<Item>(items: readonly Item[], index: number): Item {
-  const item = items[index];
-  if (item === undefined) throw new Error(`there is no item ${index}`);
-  return item;
-}
-
-const thread = ({ threads }: Final) => at(threads, 0);
-const log = ({ logs }: Final): Draft<FinalEvent>[] => at(logs, 0).events;
-const last = (final: Final) => at(log(final), log(final).length - 1);
-const run = ({ runs }: Final, id: string) =>
-  at(
-    runs.filter((one) => one.id === id),
-    0,
-  );
-
-/** As if they had been written in this order. */
-function renumber(events: Draft<FinalEvent>[]): void {
-  events.splice(0, events.length, ...events.map((event, index) => ({ ...event, seq: index + 1 })));
-}
-
-const isType =
-  (type: string): Fits =>
-  (entry) =>
-    entry.type === type;
-const answerTo =
-  (call: number): Fits =>
-  (entry) =>
-    entry.type === "answer" && entry.call === call;
-const frameOf =
-  (call: number, seq: number): Fits =>
-  (entry) =>
-    entry.type === "frame" && entry.call === call && entry.frame.kind === "event" && entry.frame.seq === seq;
-const deltaOf =
-  (call: number, number: number): Fits =>
-  (entry) =>
-    entry.type === "frame" && entry.call === call && entry.frame.kind === "delta" && entry.frame.number === number;
-
-function place({ entries }: Draft<History>, fits: Fits): number {
-  const index = entries.findIndex(fits);
-  if (index < 0) throw new Error("no entry is like this");
-  return index;
-}
-
-function take(history: Draft<History>, fits: Fits): Entry {
-  return at(history.entries.splice(place(history, fits), 1), 0);
-}
-
-function repeat(history: Draft<History>, fits: Fits): void {
-  const index = place(history, fits);
-  history.entries.splice(index, 0, structuredClone(at(history.entries, index)));
-}
-
-/** Behind another entry. */
-function moveTo(history: Draft<History>, fits: Fits, behind: Fits): void {
-  const entry = take(history, fits);
-  history.entries.splice(place(history, behind) + 1, 0, entry);
-}
-
-function change(history: Draft<History>, fits: Fits, how: (entry: Entry) => unknown): void {
-  how(at(history.entries, place(history, fits)));
-}
-
-function refuse(history: Draft<History>, call: number, code: string, activeRunId: string | null = null): void {
-  change(history, answerTo(call), (entry) => {
-    if (entry.type === "answer") entry.answer = { type: "refused", code, activeRunId };
-  });
-}
 
 function started(runId: string): (entry: Entry) => void {
   return (entry) => {

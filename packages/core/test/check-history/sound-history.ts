@@ -1,6 +1,10 @@
 /** A small history in which every promise is kept and every rule has something to look at. */
 
-import type { Answer, Command, FinalEvent, History, HistoryEntry, SeenFrame, StartCommand } from "./types.js";
+import { askingEntries, askingLogs, askingRuns, lineages } from "./asking-lineages.js";
+import { busyEntries, busyLog, busyRuns, busyThread } from "./busy-thread.js";
+import { event, start } from "./parts.js";
+import { rememberingEntries, rememberingLog, rememberingRun } from "./remembering-run.js";
+import type { Command, FinalEvent, History, HistoryEntry, SeenFrame } from "./types.js";
 
 /** To plant something in it, anything may be changed. */
 export type Draft<Of> = Of extends readonly (infer Item)[]
@@ -23,8 +27,8 @@ function entries(): HistoryEntry[] {
     void all.push({ time: all.length, ...entry } as HistoryEntry);
   const call = (number: number, command: Command, worker = w1): void =>
     note({ type: "call", call: number, client: "c", worker, command } as never);
-  const answer = (number: number, value: object): void =>
-    note({ type: "answer", call: number, answer: { type: "ok", value } as Answer } as never);
+  const reply = (number: number, answer: object): void => note({ type: "answer", call: number, answer } as never);
+  const answer = (number: number, value: object): void => reply(number, { type: "ok", value });
   const frame = (number: number, seen: SeenFrame): void => note({ type: "frame", call: number, frame: seen } as never);
   const event = (number: number, seq: number): void =>
     frame(number, { kind: "event", ...(threadEvents.find((one) => one.seq === seq) as FinalEvent) });
@@ -33,7 +37,14 @@ function entries(): HistoryEntry[] {
   const sent = (runId: string, what: string, token: string): void =>
     attempt(runId, 1, { type: "sent", what, token, key: null });
   const begin = (runId: string, number: number, worker: string, n: number, threadId: string | null, log: string[]) =>
-    attempt(runId, number, { type: "attempt_started", worker, n, threadId, values: { log, count: log.length } });
+    attempt(runId, number, {
+      type: "attempt_started",
+      worker,
+      n,
+      threadId,
+      resumed: /^[qu][23]$/.test(runId),
+      values: { log, count: log.length },
+    });
 
   for (const worker of [w1, w2]) note({ type: "worker_started", worker } as never);
   call(1, { kind: "create_thread", threadId: "t1", orGet: false, token: null });
@@ -62,7 +73,7 @@ function entries(): HistoryEntry[] {
   event(4, 3);
   attempt("r1", 1, { type: "attempt_ended", how: "returned", token: "1:f@1" });
   event(4, 4);
-  answer(3, { kind: "outcome", outcome: { status: "succeeded", token: "1:f@1", reason: null } });
+  answer(3, { kind: "outcome", outcome: { status: "succeeded", token: "1:f@1", reason: null, by: null } });
 
   begin("r2", 1, w2, 2, "t1", t1Log.slice(0, 2));
   attempt("r2", 1, { type: "attempt_ended", how: "threw", token: null });
@@ -75,11 +86,11 @@ function entries(): HistoryEntry[] {
   call(6, { kind: "start", starts: [start(3, {})] });
   answer(6, { kind: "started", runIds: ["r3"] });
   begin("r3", 1, w1, 3, null, []);
-  call(7, { kind: "cancel", runId: "r3", wait: false });
+  call(7, { kind: "cancel", runId: "r3", wait: false, rollback: false });
   attempt("r3", 1, { type: "aborted", code: "RUN_CANCELED" });
   answer(7, { kind: "canceled", outcome: "requested" });
   attempt("r3", 1, { type: "attempt_ended", how: "threw", token: null });
-  call(8, { kind: "cancel", runId: "r3", wait: true });
+  call(8, { kind: "cancel", runId: "r3", wait: true, rollback: false });
   answer(8, { kind: "canceled", outcome: "late" });
 
   call(9, { kind: "read_run", runId: "r1", after: 0, frames: null });
@@ -94,32 +105,15 @@ function entries(): HistoryEntry[] {
   answer(12, { kind: "done" });
   answer(13, { kind: "stream_ended", why: "ended" });
 
+  busyEntries({ call, answer, reply, attempt, sent, begin });
+  rememberingEntries({ call, answer, reply, attempt, sent, begin });
+  askingEntries({ call, answer, reply, attempt, sent, begin });
   note({ type: "faults_over" } as never);
   note({ type: "at_rest" } as never);
   call(15, { kind: "fill_slots", slots: 2 });
   answer(15, { kind: "done" });
   answer(4, { kind: "stream_ended", why: "stopped" });
   return all;
-}
-
-export function start(n: number, command: Partial<StartCommand>): StartCommand {
-  return {
-    n,
-    agent: "weaver",
-    threadId: null,
-    whenBusy: "enqueue",
-    createThread: false,
-    delay: 0,
-    key: null,
-    maxFailures: 1,
-    maxCrashes: 3,
-    ephemeral: false,
-    ...command,
-  };
-}
-
-function event(seq: number, runId: string, type: string, more: Partial<FinalEvent> = {}): FinalEvent {
-  return { seq, runId, attempt: 1, type, token: null, why: null, availableAt: null, createdAt: 1_000 + seq, ...more };
 }
 
 const threadEvents: readonly FinalEvent[] = [
@@ -134,18 +128,19 @@ const threadEvents: readonly FinalEvent[] = [
 ];
 
 function final(): History["final"] {
-  const run = { failures: 0, crashes: 0, availableAt: 1_000, createdAt: 1_000, attempt: 1 };
-  const succeeded = (token: string) => ({ status: "succeeded", token, reason: null });
+  const run = { failures: 0, crashes: 0, availableAt: 1_000, createdAt: 1_000, attempt: 1, takenBy: null };
+  const succeeded = (token: string) => ({ status: "succeeded", token, reason: null, by: null });
   const checkpoint = (id: string, runId: string, kind: string, attempt: number, length: number) => {
     return { id, runId, kind, attempt, values: { log: t1Log.slice(0, length), count: length } };
   };
   return {
     runs: [
-      { ...run, id: "r1", n: 1, threadId: "t1", status: "succeeded", outcome: succeeded("1:f@1") },
+      { ...run, id: "r1", n: 1, lineageId: "r1", threadId: "t1", status: "succeeded", outcome: succeeded("1:f@1") },
       {
         ...run,
         id: "r2",
         n: 2,
+        lineageId: "r2",
         threadId: "t1",
         status: "succeeded",
         attempt: 2,
@@ -156,10 +151,14 @@ function final(): History["final"] {
         ...run,
         id: "r3",
         n: 3,
+        lineageId: "r3",
         threadId: null,
         status: "canceled",
-        outcome: { status: "canceled", token: null, reason: "user" },
+        outcome: { status: "canceled", token: null, reason: "user", by: null },
       },
+      ...busyRuns,
+      ...askingRuns,
+      rememberingRun,
     ],
     threads: [
       {
@@ -173,11 +172,16 @@ function final(): History["final"] {
           checkpoint("c3", "r2", "final", 2, 3),
         ],
       },
+      busyThread,
     ],
     logs: [
       { threadId: "t1", runId: null, events: threadEvents },
+      busyLog,
+      ...askingLogs,
+      rememberingLog,
       { threadId: null, runId: "r3", events: [event(1, "r3", "run_started"), event(2, "r3", "run_canceled")] },
     ],
+    lineages,
     faults: [],
   };
 }

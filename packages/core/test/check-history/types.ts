@@ -9,4 +9,5 @@ export type Command = Entry<"call">["command"];
 export type StartCommand = Extract<Command, { readonly kind: "start" }>["starts"][number];
 export type Answer = Entry<"answer">["answer"];
 export type SeenFrame = Entry<"frame">["frame"];
+export type FinalRun = History["final"]["runs"][number];
 export type FinalEvent = History["final"]["logs"][number]["events"][number];

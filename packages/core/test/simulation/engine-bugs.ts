@@ -56,15 +56,13 @@ function cacheByLine(): () => void {
   const newest = new WeakMap<ValuesCache, Map<string, StoredValues>>();
   return patch(
     ValuesCache.prototype,
-    "load",
-    (load) =>
-      async function (this: ValuesCache, checkpointId, line) {
+    "atHand",
+    (atHand) =>
+      function (this: ValuesCache, checkpointId, line) {
         const known = newest.get(this) ?? new Map<string, StoredValues>();
         newest.set(this, known);
-        const cached = known.get(line);
-        if (cached !== undefined) return cached;
-        const values = await load.call(this, checkpointId, line);
-        known.set(line, values);
+        const values = known.get(line) ?? atHand.call(this, checkpointId, line);
+        if (values !== undefined) known.set(line, values);
         return values;
       },
   );

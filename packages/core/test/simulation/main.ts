@@ -3,6 +3,8 @@
 import { parseArgs } from "node:util";
 import type { Parts, SimulationResult } from "@heddle/core/testing";
 import { keep, makePlan, shrink, simulate, Tally } from "@heddle/core/testing";
+import { readOptions } from "../../../../scripts/lib/read-options.mjs";
+import type { PlantedBug } from "./planted-bug.js";
 import { startBar } from "./progress-bar.js";
 import { findBug, plantedBugs } from "./self-test.js";
 
@@ -12,12 +14,13 @@ const usage = `npm run simulate -- [options]
   --from N        the first seed (default 1)
   --seed N        one seed, with all that happened
   --keep a,b,…    of that seed only these parts: the command that a failure prints
-  --self-test     plant bugs, one after the other, and see that each is found within 500 seeds`;
+  --self-test     plant bugs, one after the other, and see that each is found within 500 seeds
+  --bugs TEXT     only those planted bugs that have the text in their names`;
 
 /** Every planted bug is found within so many. */
 const selfTestSeeds = 500;
 
-async function main(): Promise<boolean> {
+function parseOptions() {
   const { values } = parseArgs({
     options: {
       seeds: { type: "string", default: "1000" },
@@ -25,24 +28,32 @@ async function main(): Promise<boolean> {
       seed: { type: "string" },
       keep: { type: "string" },
       "self-test": { type: "boolean", default: false },
+      bugs: { type: "string", default: "" },
       help: { type: "boolean", default: false },
     },
   });
-  if (values.help) return say(usage);
-  if (values["self-test"]) return selfTest();
-  if (values.seed !== undefined) return replay(whole("seed", values.seed), values.keep?.split(","));
-  return simulateMany(whole("from", values.from), whole("seeds", values.seeds));
+  if (values.help) return undefined;
+  return {
+    isSelfTest: values["self-test"],
+    bugs: values.bugs,
+    seed: values.seed === undefined ? undefined : whole("seed", values.seed),
+    keep: values.keep?.split(","),
+    from: whole("from", values.from),
+    seeds: whole("seeds", values.seeds),
+  };
+}
+
+async function main(): Promise<boolean> {
+  const { isSelfTest, bugs, seed, keep: parts, from, seeds } = readOptions(usage, parseOptions);
+  if (isSelfTest) return selfTest(plantedBugs.filter(({ name }) => name.includes(bugs)));
+  if (seed !== undefined) return replay(seed, parts);
+  return simulateMany(from, seeds);
 }
 
 function whole(name: string, text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 0) return number;
   throw new Error(`--${name} is a whole number; it was "${text}"`);
-}
-
-function say(text: string): true {
-  console.log(text);
-  return true;
 }
 
 async function simulateMany(from: number, seeds: number): Promise<boolean> {
@@ -94,11 +105,11 @@ async function replay(seed: number, parts: Parts | undefined): Promise<boolean> 
   return violations.length === 0;
 }
 
-async function selfTest(): Promise<boolean> {
-  const bar = startBar(plantedBugs.length);
+async function selfTest(bugs: readonly PlantedBug[]): Promise<boolean> {
+  const bar = startBar(bugs.length);
   const rows: string[] = [];
   let missed = 0;
-  for (const bug of plantedBugs) {
+  for (const bug of bugs) {
     const found = await findBug(bug, selfTestSeeds);
     if (found === undefined) missed++;
     rows.push(
@@ -109,9 +120,7 @@ async function selfTest(): Promise<boolean> {
   bar.stop();
   console.log(`  ${"planted bug".padEnd(60)} seed violated promise`);
   for (const row of rows) console.log(row);
-  console.log(
-    `\n${plantedBugs.length - missed} of ${plantedBugs.length} planted bugs found within ${selfTestSeeds} seeds`,
-  );
+  console.log(`\n${bugs.length - missed} of ${bugs.length} planted bugs found within ${selfTestSeeds} seeds`);
   return missed === 0;
 }
 

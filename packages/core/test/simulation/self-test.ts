@@ -1,12 +1,23 @@
 /** Does the simulation find what it is for? Every planted bug has to show within so many seeds. */
 
 import { makePlan, simulate } from "@heddle/core/testing";
+import { busyBugs } from "./busy-bugs.js";
 import { engineBugs } from "./engine-bugs.js";
+import { memoryBugs } from "./memory-bugs.js";
 import type { PlantedBug } from "./planted-bug.js";
 import { portBugs } from "./port-bugs.js";
+import { questionBugs } from "./question-bugs.js";
 import { guardBugs, writeBugs } from "./storage-bugs.js";
 
-export const plantedBugs: readonly PlantedBug[] = [...guardBugs, ...writeBugs, ...portBugs, ...engineBugs];
+export const plantedBugs: readonly PlantedBug[] = [
+  ...guardBugs,
+  ...writeBugs,
+  ...portBugs,
+  ...engineBugs,
+  ...busyBugs,
+  ...questionBugs,
+  ...memoryBugs,
+];
 
 export interface Found {
   readonly seed: number;

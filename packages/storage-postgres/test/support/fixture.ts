@@ -5,17 +5,15 @@ import { type PostgresStorage, type PostgresStorageOptions, postgresStorage } fr
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { onTestFinished } from "vitest";
-import { freshSchema } from "./server.js";
 
 /** What conformance cases want: a clock that stands still, an empty schema, a second storage, the host's transactions. */
 export function fixtureOf(
-  options: PostgresStorageOptions,
+  options: PostgresStorageOptions & { readonly schema: string },
   beginForeign: () => Promise<ForeignTransaction>,
 ): StorageFixture {
   const clock = manualClock();
-  const schema = freshSchema();
   const open = async (): Promise<Storage> => {
-    const storage = postgresStorage({ ...options, schema });
+    const storage = postgresStorage(options);
     await storage.open({ clock });
     return storage;
   };
@@ -56,7 +54,7 @@ export async function openStorage(options: PostgresStorageOptions): Promise<Post
   return storage;
 }
 
-const realClock = {
+export const realClock = {
   isSystemClock: true,
   now: () => Date.now(),
   setTimer: (delay: number, fire: () => void) => {

@@ -5,6 +5,7 @@ import { afterEach } from "vitest";
 
 /** What is tested here happens between processes, in real time. */
 export const realClock: Clock = {
+  isSystemClock: true,
   now: () => Date.now(),
   setTimer: (delay, fire) => {
     const timer = setTimeout(fire, delay);

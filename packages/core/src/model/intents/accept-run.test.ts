@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { acceptRun } from "../../testing/intents.js";
+import type { HeddleError } from "../../errors.js";
+import { acceptRun, testPolicy } from "../../testing/intents.js";
 import { applyTo, noon, refusalOf, runningRecord, runRecord, type Shelf, threadRecord } from "../../testing/shelf.js";
 
 const idle: Shelf = { threads: [threadRecord({ headCheckpointId: "head" })] };
@@ -97,11 +98,49 @@ describe("an idempotency key", () => {
   });
 });
 
+test("one that another agent's worker accepts is not claimed", () => {
+  const { value } = applyTo<"accept_run">({}, acceptRun({ claim: { ...claim, agents: ["other"] } }));
+  expect(value).toMatchObject({ outcome: "accepted", run: { status: "pending" } });
+  expect(value.claimed).toBeUndefined();
+});
+
+test.each([
+  ["interrupt", { threadId: "thr", delay: 5, whenBusy: "interrupt" }, "interrupt"],
+  ["reject: it is enqueued then", { threadId: "thr", delay: 5 }, undefined],
+  ["enqueue", { threadId: "thr", delay: 5, whenBusy: "enqueue" }, undefined],
+  ["interrupt, and needed at once", { threadId: "thr", whenBusy: "interrupt" }, undefined],
+  ["interrupt, without a thread", { delay: 5, whenBusy: "interrupt" }, undefined],
+] as const)("the strategy is kept for when the run falls due: %s", (_what, options, kept) => {
+  const { value } = applyTo<"accept_run">(idle, acceptRun(options));
+  const policy = JSON.parse(value.run.policy) as object;
+  expect(policy).toEqual({ ...testPolicy, ...(kept === undefined ? {} : { whenBusy: kept }) });
+  expect(value.outcome).toBe("accepted");
+});
+
+test.each([
+  ["running", runningRecord({ id: "active", threadId: "thr" }), "wrk", new Date(noon + 10_000)],
+  ["pending", runRecord({ id: "active", threadId: "thr", active: true }), undefined, undefined],
+] as const)("who finds the thread busy is told with what: a %s run", (status, active, worker, leaseUntil) => {
+  const { error } = refusalOf({ ...busy, runs: [active] }, acceptRun({ threadId: "thr" }));
+  const details = { threadId: "thr", activeRunId: "active", status, worker, leaseUntil };
+  expect((error as HeddleError).details).toEqual(details);
+});
+
+test("a key's refusals name the key and its run", () => {
+  const idempotency = { key: "k", fingerprint: "f", keep: 1 };
+  const details = { idempotencyKey: "k", runId: "first" };
+  expect(refusalOf({ keys: [key] }, acceptRun({ idempotency })).error).toMatchObject({ code: "RUN_GONE", details });
+  const other = acceptRun({ idempotency: { ...idempotency, fingerprint: "g" } });
+  expect(refusalOf({ keys: [key] }, other).error).toMatchObject({ code: "IDEMPOTENCY_CONFLICT", details });
+});
+
 test.each([
   ["THREAD_NOT_FOUND", {}, { threadId: "thr", createThread: false }],
   ["THREAD_BUSY", busy, { threadId: "thr" }],
   ["QUEUE_FULL", busy, { threadId: "thr", whenBusy: "enqueue", queueBound: 1 }],
   ["QUEUE_FULL", busy, { threadId: "thr", delay: 1, queueBound: 1 }],
+  ["QUEUE_FULL", busy, { threadId: "thr", delay: 1, whenBusy: "interrupt", queueBound: 1 }],
+  ["QUEUE_FULL", { threads: [threadRecord({ queueLength: 1 })] }, { threadId: "thr", delay: 1, queueBound: 1 }],
   ["RUN_GONE", { keys: [key] }, { idempotency: { key: "k", fingerprint: "f", keep: 1 } }],
   [
     "IDEMPOTENCY_CONFLICT",

@@ -33,9 +33,10 @@ test("intents that remove rows go alone; the others stay together, in order", ()
     { kind: "delete_thread", id: "thr", keepTombstone: 1 },
     { kind: "delete_run", runId: "run", threadId: null },
     { kind: "collect_checkpoints", threadId: "thr" },
+    { kind: "prune_checkpoints", threadId: "thr", ids: [], snapshots: [] },
   ];
-  const [deleteThread, deleteRun, collect] = removals as [Intent, Intent, Intent];
-  const batches = splitBatch([a, b, deleteThread, c, deleteRun, collect, d]);
-  expect(batches).toEqual([[a, b], [deleteThread], [c], [deleteRun], [collect], [d]]);
+  const [deleteThread, deleteRun, collect, prune] = removals as [Intent, Intent, Intent, Intent];
+  const batches = splitBatch([a, b, deleteThread, c, deleteRun, collect, prune, d]);
+  expect(batches).toEqual([[a, b], [deleteThread], [c], [deleteRun], [collect], [prune], [d]]);
   expect(splitBatch([])).toEqual([]);
 });

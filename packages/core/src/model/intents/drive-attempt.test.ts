@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { attemptOf, releaseRun, setKey, settleRun, snapshot } from "../../testing/intents.js";
 import { applyTo, noon, refusalOf, runningRecord, runRecord, type Shelf, threadRecord } from "../../testing/shelf.js";
+import { never, type RunRecord } from "../run.js";
 import type { RecordProgress } from "./intent.js";
 
 const run = runningRecord({
@@ -28,6 +29,24 @@ describe("record_progress", () => {
       [3, "run", 1],
     ]);
     expect([value.lastSeq, changes.threads[0]?.after.lastSeq]).toEqual([3, 3]);
+  });
+
+  test("events belong to their thread's rollout, those of a stateless run to the only one there is", () => {
+    const rolloutOf = (shelf: Shelf, held: RunRecord) => {
+      const intent = progress({ attempt: attemptOf(held), events: [log] });
+      return applyTo<"record_progress">(shelf, intent).changes.events.map(({ rollout }) => rollout);
+    };
+    expect(rolloutOf({ runs: [run], threads: [{ ...thread, rollout: 3 }] }, run)).toEqual([3]);
+    const stateless = runningRecord();
+    expect(rolloutOf({ runs: [stateless] }, stateless)).toEqual([1]);
+  });
+
+  test("no checkpoint is older than its thread, whatever the clock says", () => {
+    const createdAt = (threads: Shelf["threads"]) =>
+      applyTo<"record_progress">({ ...shelf, threads: threads ?? [] }, progress({ checkpoint: setKey("k", 1) })).changes
+        .checkpoints[0]?.createdAt;
+    expect(createdAt([{ ...thread, createdAt: noon + 5 }])).toBe(noon + 5);
+    expect(createdAt([{ ...thread, createdAt: noon - 5 }])).toBe(noon);
   });
 
   test("a checkpoint moves both heads and tells the keys that changed", () => {
@@ -135,6 +154,12 @@ describe("settle_run", () => {
     expect(changes.removals).toEqual([{ type: "run", id: "run", threadId: null, lineageId: "run" }]);
     expect(effects.map(({ type }) => type)).toEqual(["event", "run", "run_deleted"]);
   });
+
+  test("a thread's run is not: it stays in the thread's history", () => {
+    const kept = { ...run, policy: '{"onCompletion":"delete"}' };
+    const { changes } = applyTo<"settle_run">({ ...shelf, runs: [kept] }, settleRun(kept));
+    expect([changes.runs.length, changes.removals]).toEqual([1, []]);
+  });
 });
 
 describe("release_run", () => {
@@ -151,6 +176,31 @@ describe("release_run", () => {
       expect(value.failures).toBe(why === "retry" ? 1 : 0);
       expect(changes.threads[0]?.after.activeRunId).toBe("run");
       expect(changes.events.map(({ type }) => type)).toEqual(["run_retrying"]);
+    }
+  });
+
+  test("a suspended run waits for its time or its children, and says for what", () => {
+    const suspended = (options: Parameters<typeof releaseRun>[1]) => {
+      const { value, changes, effects } = applyTo<"release_run">(shelf, releaseRun(run, options));
+      const { type, payload } = changes.events[0] ?? {};
+      expect([value.status, value.worker, value.leaseUntil, type]).toEqual(["pending", null, null, "run_suspended"]);
+      expect(effects.map(({ type }) => type)).toEqual(["event", "run", "claimable"]);
+      return [value.availableAt, value.awaits, value.failures, JSON.parse(payload ?? "null")];
+    };
+    const until = noon + 500;
+    expect(suspended({ why: "sleep", until })).toEqual([until, null, 0, { why: "sleep", until }]);
+    const awaits = ["child"];
+    expect(suspended({ why: "child", awaits })).toEqual([never, '["child"]', 0, { why: "child", awaits }]);
+  });
+
+  test("a canceled run whose end is left to an attempt goes on at once, whatever it wanted to wait for", () => {
+    const hooked = { ...canceling, settleHook: true };
+    for (const options of [
+      { why: "sleep", until: noon + 9 },
+      { why: "retry", delay: 9 },
+    ] as const) {
+      const { value } = applyTo<"release_run">({ ...shelf, runs: [hooked] }, releaseRun(run, options));
+      expect([value.status, value.availableAt, value.awaits]).toEqual(["pending", noon, null]);
     }
   });
 

@@ -16,12 +16,15 @@ describe("create_thread", () => {
     const { value, changes } = applyTo<"create_thread">({}, { ...create, values });
     expect(value).toMatchObject({ id: "thr", title: "t", headCheckpointId: values.id, lastSeq: 0, createdAt: noon });
     expect(changes.checkpoints).toMatchObject([{ id: values.id, kind: "initial", parentId: null, runId: null }]);
+    expect(changes.removals).toEqual([]);
   });
 
   test("takes the numbers over from a thread that had the id", () => {
     const tombstones = [{ threadId: "thr", lastSeq: 7, deletedAt: 1, keepUntil: noon + 1 }];
     const { value, changes } = applyTo<"create_thread">({ tombstones }, create);
-    expect(value.lastSeq).toBe(7);
+    expect([value.lastSeq, value.createdAt]).toEqual([7, noon]);
+    const recent = [{ threadId: "thr", lastSeq: 7, deletedAt: noon, keepUntil: noon + 1 }];
+    expect(applyTo<"create_thread">({ tombstones: recent }, create).value.createdAt).toBe(noon + 1);
     expect(changes.removals).toEqual([{ type: "tombstone", threadId: "thr" }]);
   });
 
@@ -38,6 +41,21 @@ describe("update_thread", () => {
   test("merges metadata by top-level key, null removes", () => {
     const { value } = applyTo<"update_thread">({ threads }, { ...update, metadata: { a: null, b: 3, d: "ä" } });
     expect(value).toMatchObject({ metadata: '{"b":3,"d":"ä"}', title: "old", archived: false });
+  });
+
+  test("metadata may fill its bound", () => {
+    const change = { ...update, metadata: { a: null, b: "ä" }, maxMetadata: 10 };
+    expect(applyTo<"update_thread">({ threads }, change).value.metadata).toBe('{"b":"ä"}');
+    const { error } = refusalOf({ threads }, { ...change, maxMetadata: 9 });
+    expect(error).toMatchObject({ code: "TOO_LARGE", details: { what: "metadata", limit: 9, size: 10 } });
+  });
+
+  test("what is not named stays; null takes it away", () => {
+    const given = [threadRecord({ title: "old", whenBusy: "enqueue", archived: true })];
+    const updated = (change: object) => applyTo<"update_thread">({ threads: given }, { ...update, ...change }).value;
+    expect(updated({})).toEqual({ ...given[0], updatedAt: noon });
+    expect(updated({ whenBusy: null, title: null })).toMatchObject({ whenBusy: null, title: null, archived: true });
+    expect(updated({ whenBusy: "steer", archived: false })).toMatchObject({ whenBusy: "steer", archived: false });
   });
 
   test("__proto__ is a key like any other", () => {
@@ -103,7 +121,10 @@ describe("copy_thread", () => {
 
   test("is refused an id whose old history other copies need", () => {
     const origins = [{ threadId: "copy", checkpointId: "c1", ownerId: "owner" }];
-    expect(refusalOf({ threads: [threadRecord()], origins }, copy).error).toMatchObject({ code: "THREAD_EXISTS" });
+    expect(refusalOf({ threads: [threadRecord()], origins }, copy).error).toMatchObject({
+      code: "THREAD_EXISTS",
+      details: { threadId: "copy" },
+    });
   });
 });
 
@@ -122,10 +143,19 @@ describe("delete_thread", () => {
     ]);
     expect([changes.runs, changes.threads]).toEqual([[], []]);
     expect(effects).toMatchObject([
-      { type: "run", run: { id: "a", status: "canceled", cancelReason: '{"kind":"deleted"}', settledAt: noon } },
+      {
+        type: "run",
+        run: { id: "a", status: "canceled", active: false, cancelReason: '{"kind":"deleted"}', settledAt: noon },
+      },
       { type: "run", run: { id: "b", status: "canceled", queuePosition: null } },
       { type: "thread_deleted", threadId: "thr", runIds: ["a", "b"] },
     ]);
+  });
+
+  test("leaves a time behind that is no earlier than any of the thread's", () => {
+    const threads = [threadRecord({ updatedAt: noon + 5 })];
+    const { changes } = applyTo<"delete_thread">({ threads }, remove);
+    expect(changes.tombstones[0]).toMatchObject({ deletedAt: noon + 5, keepUntil: noon + 50 });
   });
 
   test("keeps what a copy needs: that checkpoint and its ancestors", () => {

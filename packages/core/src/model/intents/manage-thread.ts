@@ -39,7 +39,7 @@ export function newThread(
   if (tombstone !== undefined) uow.remove({ type: "tombstone", threadId: given.id });
   const origin = given.originCheckpointId ?? null;
   // Later than all that a deleted one of this id left: that is how its checkpoints are told apart.
-  const createdAt = Math.max(uow.now, (tombstone?.deletedAt ?? -1) + 1);
+  const createdAt = tombstone === undefined ? uow.now : Math.max(uow.now, tombstone.deletedAt + 1);
   const lastSeq = tombstone?.lastSeq ?? 0;
   if (given.values !== undefined) writeInitial(uow, { id: given.id, lastSeq, createdAt }, given.values);
   return uow.putThread({

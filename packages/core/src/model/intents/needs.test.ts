@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { acceptRun, cancelRun, releaseRun, settleRun, tendRun } from "../../testing/intents.js";
+import { acceptRun, attemptOf, cancelRun, releaseRun, settleRun, tendRun } from "../../testing/intents.js";
 import { runningRecord } from "../../testing/shelf.js";
 import type { Intent } from "./intent.js";
 import { type Needs, needsOf } from "./needs.js";
@@ -35,7 +35,50 @@ test.each<[string, Intent, Partial<Needs>]>([
   [
     "one that leaves the strategy to its thread",
     acceptRun({ threadId: "thr", threadDecides: true }),
+    { threads: ["thr"], activeRunsOf: ["thr"], waitingIfSupersedingOf: ["thr"], questionsOfThreads: ["thr"] },
+  ],
+  [
+    "one that may supersede others unless its thread says otherwise",
+    acceptRun({ threadId: "thr", threadDecides: true, whenBusy: "interrupt" }),
     { threads: ["thr"], activeRunsOf: ["thr"], waitingOf: ["thr"], questionsOfThreads: ["thr"] },
+  ],
+  ["a new title", { kind: "update_thread", id: "thr", title: "x", maxMetadata: 100 }, { threads: ["thr"] }],
+  [
+    "a strategy that ends other runs, which a start behind it may go by",
+    { kind: "update_thread", id: "thr", whenBusy: "rollback", maxMetadata: 100 },
+    { threads: ["thr"], waitingOf: ["thr"] },
+  ],
+  [
+    "a child's acceptance",
+    acceptRun({ threadId: "own", child: { attempt: attemptOf(run), key: "c", family: [] } }),
+    {
+      threads: ["own", "thr"],
+      runs: ["run"],
+      activeRunsOf: ["own"],
+      memos: [{ lineageId: "line", kind: "child", key: "c" }],
+    },
+  ],
+  [
+    "that of a child without a thread, of a run without one",
+    acceptRun({ child: { attempt: attemptOf(stateless), key: "c", family: [] } }),
+    { runs: ["run"], memos: [{ lineageId: "run", kind: "child", key: "c" }] },
+  ],
+  [
+    "an answer",
+    { kind: "answer_questions", lineageId: "line", threadId: "thr", answers: [], nextRunId: "next" },
+    { threads: ["thr"], questionsOf: ["line"] },
+  ],
+  [
+    "an answer to a stateless run, with a claim",
+    {
+      kind: "answer_questions",
+      lineageId: "line",
+      threadId: null,
+      answers: [],
+      nextRunId: "next",
+      claim: { worker: "w", lease: 1, agents: ["a"] },
+    },
+    { questionsOf: ["line"], claimable: { agents: ["a"], limit: 1 } },
   ],
   ["a settle", settleRun(first), { runs: ["run"], threads: ["thr"], queuesOf: ["thr"], steeredOf: ["thr"] }],
   [
@@ -84,6 +127,7 @@ test.each<[string, Intent, Partial<Needs>]>([
       questionsOfThreads: ["thr"],
     },
   ],
+  ["a changed title", { kind: "update_thread", id: "a", title: "t", maxMetadata: 1 }, { threads: ["a"] }],
   ["a copy", { kind: "copy_thread", from: "a", id: "b" }, { threads: ["a", "b"], checkpointsOf: ["a", "b"] }],
   [
     "a fork",
@@ -104,6 +148,16 @@ test.each<[string, Intent, Partial<Needs>]>([
     "a deletion",
     { kind: "delete_thread", id: "thr", keepTombstone: 1 },
     { threads: ["thr"], unsettledOf: ["thr"], checkpointsOf: ["thr"], linksIfCopiedOf: ["thr"] },
+  ],
+  [
+    "a collection of what a deleted thread left",
+    { kind: "collect_checkpoints", threadId: "thr" },
+    { threads: ["thr"], checkpointsOf: ["thr"], linksIfCopiedOf: ["thr"] },
+  ],
+  [
+    "one of what a rollback left",
+    { kind: "collect_checkpoints", threadId: "thr", rolledBack: ["c"] },
+    { threads: ["thr"], unsettledOf: ["thr"], checkpointsOf: ["thr"], linksOf: ["thr"] },
   ],
 ])("%s reads no more than it says", (_what, intent, expected) => {
   const named = Object.entries(needsOf(intent)).filter(([, what]) => !Array.isArray(what) || what.length > 0);

@@ -29,6 +29,8 @@ export interface Needs {
   readonly queuesOf: readonly string[];
   /** Threads of which every run is read that is queued or handed to the live run. */
   readonly waitingOf: readonly string[];
+  /** The same of threads whose own strategy ends other runs; of all others nothing. */
+  readonly waitingIfSupersedingOf: readonly string[];
   /** Threads of which every unsettled run is read. */
   readonly unsettledOf: readonly string[];
   /** Keys, each with the run that it names. */
@@ -59,6 +61,7 @@ const nothing: Needs = {
   activeRunsOf: [],
   queuesOf: [],
   waitingOf: [],
+  waitingIfSupersedingOf: [],
   unsettledOf: [],
   keys: [],
   memos: [],
@@ -94,8 +97,9 @@ export function needsOf(intent: Intent): Needs {
     case "delete_run":
       return { ...runNeeds(intent.runId, intent.threadId), questionsOfRuns: [intent.runId] };
     case "create_thread":
-    case "update_thread":
       return { ...nothing, threads: [intent.id] };
+    case "update_thread":
+      return updateNeeds(intent);
     case "copy_thread":
       return {
         ...nothing,
@@ -124,12 +128,17 @@ export function needsOf(intent: Intent): Needs {
   }
 }
 
+/** Runs that are accepted behind it, in the same batch, go by the strategy that it sets. */
+function updateNeeds({ id, whenBusy }: Extract<Intent, { kind: "update_thread" }>): Needs {
+  const needs = { ...nothing, threads: [id] };
+  return whenBusy != null && supersedes(whenBusy) ? { ...needs, waitingOf: [id] } : needs;
+}
+
 function acceptNeeds(intent: Extract<Intent, { kind: "accept_run" }>): Needs {
   const { threadId, agent } = intent.run;
   const threads = threadId === null ? [] : [threadId];
   const scope = threadId === null ? "s" : `t:${threadId}`;
   const keys = intent.idempotency === undefined ? [] : [{ scope, agent, key: intent.idempotency.key }];
-  const superseded = maySupersede(intent) ? { waitingOf: threads, questionsOfThreads: threads } : {};
   const checkpoints = idsOf(intent.from);
   const needs = {
     ...nothing,
@@ -137,7 +146,7 @@ function acceptNeeds(intent: Extract<Intent, { kind: "accept_run" }>): Needs {
     activeRunsOf: threads,
     keys,
     checkpoints,
-    ...superseded,
+    ...supersededNeeds(intent, threads),
   };
   if (intent.claim === undefined) return needs;
   return { ...needs, claimable: { agents: intent.claim.agents, limit: 1 } };
@@ -158,8 +167,13 @@ function parentNeeds(
   return { threads: threadId === null ? threads : [...threads, threadId], runs: [runId], memos: [childMemo(child)] };
 }
 
-function maySupersede({ whenBusy, threadDecides }: Extract<Intent, { kind: "accept_run" }>): boolean {
-  return threadDecides === true || supersedes(whenBusy);
+/** What it ends. Where the thread decides that is seldom anything, and the line may be long. */
+function supersededNeeds(
+  { whenBusy, threadDecides }: Extract<Intent, { kind: "accept_run" }>,
+  threads: readonly string[],
+): Partial<Needs> {
+  if (supersedes(whenBusy)) return { waitingOf: threads, questionsOfThreads: threads };
+  return threadDecides === true ? { waitingIfSupersedingOf: threads, questionsOfThreads: threads } : {};
 }
 
 /** What the end of a run reads that was found by its id. */

@@ -38,9 +38,8 @@ export function settle(uow: UnitOfWork, run: RunRecord, ending: Ending): RunReco
   if (status === undefined) throw new Error(`run ${run.id}: ${outcome.status} is illegal from ${run.status}`);
   const emitted = appendEvents(uow, run, ending.events ?? []);
   const kept = keep(uow, emitted, ending);
-  const settled = appendEvents(uow, { ...kept, ...settledFields(uow, kept, outcome), status }, [
-    { type: terminalEvents[status], payload: terminalPayload(uow, kept, outcome) },
-  ]);
+  const terminal = { type: terminalEvents[status], payload: terminalPayload(uow, kept, outcome) };
+  const settled = appendEvents(uow, settledRecord(uow, kept, outcome, status), [terminal]);
   if (run.threadId !== null && run.active && run.steered > 0) endSteering(uow, run.threadId, settled, ending);
   closeQuestions(uow, settled, outcome);
   if (run.threadId !== null) leaveThread(uow, run, settled);
@@ -64,8 +63,10 @@ function finalCheckpoint(uow: UnitOfWork, run: RunRecord, ending: Ending): RunRe
   return writeCheckpoint(uow, run, unchangedCheckpoint(finalCheckpointId), "final");
 }
 
-function settledFields(uow: UnitOfWork, run: RunRecord, outcome: Outcome): Partial<RunRecord> {
+function settledRecord(uow: UnitOfWork, run: RunRecord, outcome: Outcome, status: SettledStatus): RunRecord {
   return {
+    ...run,
+    status,
     active: false,
     queuePosition: null,
     awaits: null,

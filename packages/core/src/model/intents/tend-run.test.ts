@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { tendRun } from "../../testing/intents.js";
 import { applyTo, noon, runningRecord, runRecord, type Shelf, threadRecord } from "../../testing/shelf.js";
 import type { RunRecord } from "../run.js";
-import { earlier, leaseIsLost, tendAt } from "./tend-run.js";
+import { earlier, isDelayed, leaseIsLost, tendAt } from "./tend-run.js";
 
 const requested = { cancelRequestedAt: 1, cancelReason: '{"kind":"user"}' };
 const idle = threadRecord({ queueLength: 1 });
@@ -78,6 +78,74 @@ describe.each(cases)("%s", (_what, run, expected, threads = []) => {
     expect(at !== null && at <= noon).toBe(expected !== undefined);
     if (at !== null && at > noon) expect(applyTo<"tend_run">(shelf, tendRun(run), at).value).toBeDefined();
   });
+});
+
+describe("what is told of it", () => {
+  const told = (run: RunRecord, threads: Shelf["threads"], childDone?: string) => {
+    const intent = childDone === undefined ? tendRun(run) : { ...tendRun(run), childDone };
+    const { value, changes, effects } = applyTo<"tend_run">({ runs: [run], threads: threads ?? [] }, intent);
+    return {
+      value,
+      effects: effects.map(({ type }) => type),
+      payload: JSON.parse(changes.events[0]?.payload ?? "null"),
+    };
+  };
+
+  test("a delayed run that gets its thread can be claimed; one that joins a queue cannot", () => {
+    const run = runRecord({ ...delayed, availableAt: noon });
+    expect(told(run, [idle]).effects).toContain("claimable");
+    expect(told(run, [busy]).effects).not.toContain("claimable");
+  });
+
+  test("a run that waits for a child goes on when that one is done, and no later than it would have", () => {
+    const run = runRecord({ awaits: '["a","b"]', availableAt: noon + 99 });
+    expect(told(run, [], "b")).toMatchObject({
+      value: { status: "pending", awaits: null, availableAt: noon },
+      effects: ["run", "claimable"],
+    });
+    expect(told({ ...run, availableAt: noon - 1 }, [], "a").value?.availableAt).toBe(noon - 1);
+    expect(told(run, [], "c").value).toBeUndefined();
+  });
+
+  test("why a run goes on or fails", () => {
+    expect(told(runningRecord({ leaseUntil: noon, policy: patient }), []).payload).toEqual({
+      why: "crash",
+      failures: 0,
+      crashes: 1,
+      availableAt: noon,
+    });
+    const crashed = runningRecord({ leaseUntil: noon, policy: patient, crashes: 1 });
+    const late = runRecord({ deadlineAt: noon });
+    expect([told(crashed, []).payload, told(late, []).payload]).toMatchObject([
+      { error: { code: "CRASH_LIMIT", details: { crashes: 2 } } },
+      { error: { code: "DEADLINE_EXCEEDED", details: { deadlineAt: noon } } },
+    ]);
+  });
+});
+
+describe("a run whose end is left to an attempt", () => {
+  const tend = (run: RunRecord) => {
+    const { value, changes } = applyTo<"tend_run">({ runs: [run] }, tendRun(run));
+    return [value?.status, value?.crashes, value?.availableAt, JSON.parse(changes.events[0]?.payload ?? "{}").why];
+  };
+
+  test("is taken back: its worker died, or did not end it in time", () => {
+    const run = runningRecord({ settleHook: true, policy: patient, crashes: 1, ...requested });
+    expect(tend({ ...run, leaseUntil: noon })).toEqual(["pending", 2, noon, "crash"]);
+    expect(tend({ ...run, graceUntil: noon })).toEqual(["pending", 1, noon, "cancel"]);
+  });
+
+  test("goes on when its deadline has passed, to be ended", () => {
+    const run = runRecord({ settleHook: true, deadlineAt: noon, availableAt: noon + 9 });
+    expect([tendAt(run), tend(run)]).toEqual([noon, ["pending", 0, noon, undefined]]);
+    for (const availableAt of [noon, noon - 1]) {
+      expect([tendAt({ ...run, availableAt }), tend({ ...run, availableAt })[0]]).toEqual([null, undefined]);
+    }
+  });
+});
+
+test("a claimed or settled run is not delayed, whatever its time", () => {
+  expect([runRecord(delayed), runRecord({ ...delayed, status: "failed" })].map(isDelayed)).toEqual([true, false]);
 });
 
 test("an unknown run is nothing to tend", () => {

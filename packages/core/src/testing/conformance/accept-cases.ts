@@ -121,7 +121,7 @@ export const acceptCases = inGroup("run: accept", {
     );
   },
 
-  async "the key of a deleted run answers RUN_GONE while it is kept, then starts anew"({ driver, clock, storage }) {
+  async "the key of a deleted run answers RUN_GONE while it is kept, then starts anew"({ driver, clock }) {
     const idempotency = { key: "k", fingerprint: "f", keep: 1_000 };
     const run = await driver.settle(await driver.start({ idempotency }));
     await driver.deleteRun(run);
@@ -130,7 +130,7 @@ export const acceptCases = inGroup("run: accept", {
     await clock.advance(999);
     await refused(driver.accept({ idempotency }), "RUN_GONE");
     await clock.advance(1);
-    await storage.work.purge();
+    await driver.due({ purge: true });
     assert.equal((await driver.accept({ idempotency })).outcome, "accepted");
   },
 
@@ -144,11 +144,11 @@ export const acceptCases = inGroup("run: accept", {
     assert.deepEqual(repeat, { run: again.run, outcome: "existing" });
   },
 
-  async "a key lives as long as its run, however long that is"({ driver, clock, storage }) {
+  async "a key lives as long as its run, however long that is"({ driver, clock }) {
     const idempotency = { key: "k", fingerprint: "f", keep: 1_000 };
     const { run } = await driver.accept({ idempotency });
     await clock.advance(10_000);
-    await storage.work.purge();
+    await driver.due({ purge: true });
     assert.deepEqual(await driver.accept({ idempotency }), { run, outcome: "existing" });
   },
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { RunRecord } from "../../model/run.js";
-import { freshId, snapshot } from "../intents.js";
+import { acceptRun, freshId, snapshot } from "../intents.js";
 import { lease, type StorageDriver } from "../storage-driver.js";
 import { inGroup } from "./conformance-case.js";
 import { assertFields, json, refused, refusedUnchanged, typesOf } from "./expect.js";
@@ -149,6 +149,22 @@ export const busyCases = inGroup("thread: busy strategies", {
     await driver.accept({ threadId: id, threadDecides: true });
     assertFields(await driver.thread(id), { queueLength: 2, whenBusy: "enqueue" });
     assertFields(await driver.copyThread(id), { whenBusy: "enqueue" });
+  },
+
+  async "a thread that is told to interrupt ends those that wait: later, and in the same batch"({ driver, storage }) {
+    for (const together of [false, true]) {
+      const { active, threadId } = await busyThread(driver);
+      const waiting = [];
+      for (let n = 0; n < 3; n++) waiting.push((await driver.accept({ threadId, whenBusy: "enqueue" })).run);
+      const change = { kind: "update_thread", id: threadId, whenBusy: "interrupt", maxMetadata: 100 } as const;
+      const start = acceptRun({ threadId, threadDecides: true });
+      if (together) await storage.commit([change, start]);
+      else for (const intent of [change, start]) await storage.commit([intent]);
+      for (const run of waiting) assertFields(await driver.run(run), { status: "canceled" });
+      const superseded = { kind: "superseded", by: start.run.id };
+      assert.deepEqual(json((await driver.run(active)).cancelReason), superseded);
+      assertFields(await driver.thread(threadId), { queueLength: 1 });
+    }
   },
 
   async "a delayed run applies its strategy when it falls due, not before"({ driver, clock }) {

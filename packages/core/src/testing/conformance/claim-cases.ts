@@ -103,6 +103,17 @@ export const claimCases = inGroup("run: claim", {
     assert.deepEqual(idsOf(await driver.claim()), [older.id, run.id]);
   },
 
+  async "with the acceptance: not past one that waits behind a more urgent one that it ends"({ driver }) {
+    const claim = { worker: driver.worker, lease, agents: ["worker"] };
+    const threadId = freshId("thr");
+    const urgent = await driver.accept({ threadId, priority: 5 });
+    const { run: waiting } = await driver.accept();
+    const { run, claimed } = await driver.accept({ claim, threadId, whenBusy: "interrupt" });
+    assertFields(await driver.run(urgent.run), { status: "canceled" });
+    assert.equal(claimed, undefined);
+    assert.deepEqual(idsOf(await driver.claim()), [waiting.id, run.id]);
+  },
+
   async "with the acceptance: runs of other agents are not waited for"({ driver }) {
     await driver.accept({ agent: "other" });
     const { claimed } = await driver.accept({ claim: { worker: driver.worker, lease, agents: ["worker"] } });

@@ -150,10 +150,10 @@ export const threadCases = inGroup("thread", {
     const { id } = await driver.createThread();
     await driver.deleteThread(id, 1_000);
     await clock.advance(999);
-    await storage.work.purge();
+    await driver.due({ purge: true });
     assert.equal(await storage.threads.isDeleted(id), true);
     await clock.advance(1);
-    await storage.work.purge();
+    await driver.due({ purge: true });
     assert.equal(await storage.threads.isDeleted(id), false);
   },
 

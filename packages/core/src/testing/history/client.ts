@@ -1,11 +1,12 @@
 /** A client: takes steps on an engine and notes what it is answered. Readers and waiters go on beside them. */
 
 import type { Engine } from "../../engine/engine.js";
+import type { Question } from "../../engine/question-view.js";
 import type { RunHandle, RunOutcome } from "../../engine/run-handle.js";
 import type { AnyStartOptions } from "../../engine/start-run.js";
 import type { Caller } from "./call.js";
 import { call } from "./call.js";
-import type { Answer, AnswerValue, Command, SeenFrame, SeenOutcome, StartCommand } from "./history.js";
+import type { Answer, AnswerValue, Command, SeenFrame, SeenOutcome, SeenQuestion, StartCommand } from "./history.js";
 import type { Place } from "./place.js";
 import { fieldOf, readStream } from "./read-stream.js";
 import type { ReadingPlan, StartPlan, Step } from "./script.js";
@@ -26,6 +27,8 @@ export interface Surroundings {
   sleep(ms: number): Promise<void>;
   /** Runs that were accepted, oldest first. */
   readonly runIds: string[];
+  /** Those of them that are known to have asked, oldest first. */
+  readonly askers: string[];
   /** The newest event that anybody saw, by thread. */
   readonly newest: Map<string, number>;
   /** Ends the readers of streams that do not end by themselves. */
@@ -103,34 +106,29 @@ export class Client {
     const answer = await this.#call(connection, command, async () => {
       const runs = await startRuns(connection.engine, starts);
       const runIds = runs.map(({ id }) => id);
-      // Waits from the start on: whatever settles the run, whoever started it hears of it.
       for (const run of runs) void this.#wait(run, connection);
       if (reading !== null) for (const run of runs) this.#readRun(run.id, reading, connection, run);
       return { kind: "started", runIds };
     });
     if (answer.type !== "ok" || answer.value.kind !== "started") return;
-    for (const id of answer.value.runIds) if (!this.#around.runIds.includes(id)) this.#around.runIds.push(id);
+    for (const id of answer.value.runIds) this.#know(id);
   }
 
   async #takeWithRun(step: Extract<Step, { run: number }>, connection: Connection): Promise<void> {
-    const { runIds } = this.#around;
-    const runId = runIds[Math.max(Math.ceil(step.run * runIds.length) - 1, 0)];
+    const { runIds, askers } = this.#around;
+    const runId = chosen(step.do === "answer" && askers.length > 0 ? askers : runIds, step.run);
     if (runId === undefined) return;
     const { engine } = connection;
     switch (step.do) {
       case "cancel":
-        await this.#call(connection, { kind: "cancel", runId, wait: step.wait }, async () => {
-          const grace = step.grace === null ? {} : { grace: step.grace };
-          const { outcome } = await engine.runs.cancel(runId, { wait: step.wait, ...grace });
-          return { kind: "canceled", outcome };
-        });
-        return;
+        return this.#cancel(runId, step, connection);
+      case "answer":
+        return this.#answer(runId, step, connection);
       case "delete_run":
         return this.#thread(connection, { kind: "delete_run", runId }, () => engine.runs.delete(runId));
       case "wait": {
         const waited = this.#call(connection, { kind: "wait", runId }, async () => {
-          const run = await engine.runs.get(runId);
-          return { kind: "outcome", outcome: seenOutcome(await run.settled()) };
+          return this.#outcomeOf(await engine.runs.get(runId));
         });
         if (!step.background) await Promise.race([waited, this.#around.sleep(60_000)]);
         return;
@@ -145,11 +143,70 @@ export class Client {
     }
   }
 
+  async #cancel(
+    runId: string,
+    { wait, grace, rollback }: Extract<Step, { do: "cancel" }>,
+    connection: Connection,
+  ): Promise<void> {
+    await this.#call(connection, { kind: "cancel", runId, wait, rollback }, async () => {
+      const options = { wait, rollback, ...(grace !== null && { grace }) };
+      const { outcome } = await connection.engine.runs.cancel(runId, options);
+      return { kind: "canceled", outcome };
+    });
+  }
+
+  async #answer(
+    runId: string,
+    { which, token }: Extract<Step, { do: "answer" }>,
+    connection: Connection,
+  ): Promise<void> {
+    if (which === "only") {
+      await this.#resume({ kind: "resume", runId, token }, connection, (run) => run.resume(token));
+      return;
+    }
+    const open = which === "blind" ? ["q"] : await this.#openQuestions(runId, connection);
+    const keys = which === "all" ? open : open.slice(0, 1);
+    if (keys.length === 0) return;
+    const answers = Object.fromEntries(keys.map((key) => [key, token]));
+    await this.#resume({ kind: "answer", runId, answers }, connection, (run) => run.answer(answers));
+  }
+
+  async #openQuestions(runId: string, connection: Connection): Promise<string[]> {
+    const answer = await this.#call(connection, { kind: "questions", runId }, async () => {
+      const questions = await (await connection.engine.runs.get(runId)).questions();
+      return { kind: "questions", questions: questions.map(seenQuestion) };
+    });
+    if (answer.type !== "ok" || answer.value.kind !== "questions") return [];
+    return answer.value.questions.filter(({ status }) => status === "open").map(({ key }) => key);
+  }
+
+  async #resume(
+    command: Extract<Command, { kind: "answer" | "resume" }>,
+    connection: Connection,
+    give: (run: RunHandle) => Promise<RunHandle>,
+  ): Promise<void> {
+    await this.#call(connection, command, async () => {
+      const next = await give(await connection.engine.runs.get(command.runId));
+      this.#know(next.id);
+      void this.#wait(next, connection);
+      return { kind: "resumed", runId: next.id };
+    });
+  }
+
+  #know(runId: string): void {
+    if (!this.#around.runIds.includes(runId)) this.#around.runIds.push(runId);
+  }
+
+  /** From the start on: whatever settles the run, whoever started it hears of it. */
   #wait(run: RunHandle, connection: Connection): Promise<Answer> {
-    return this.#call(connection, { kind: "wait", runId: run.id }, async () => ({
-      kind: "outcome",
-      outcome: seenOutcome(await run.settled()),
-    }));
+    return this.#call(connection, { kind: "wait", runId: run.id }, () => this.#outcomeOf(run));
+  }
+
+  async #outcomeOf(run: RunHandle): Promise<AnswerValue> {
+    const outcome = seenOutcome(await run.settled());
+    const { askers } = this.#around;
+    if (outcome.status === "interrupted" && !askers.includes(run.id)) askers.push(run.id);
+    return { kind: "outcome", outcome };
   }
 
   #readRun(runId: string, reading: ReadingPlan, connection: Connection, known?: RunHandle): void {
@@ -197,6 +254,15 @@ export class Client {
     if (answer.type === "unknown" || answer.type === "lost") this.#turn++;
     return answer;
   }
+}
+
+/** @param fraction 1: the newest */
+function chosen(runIds: readonly string[], fraction: number): string | undefined {
+  return runIds[Math.max(Math.ceil(fraction * runIds.length) - 1, 0)];
+}
+
+export function seenQuestion({ key, status, answer }: Question): SeenQuestion {
+  return { key, status, answer: typeof answer === "string" ? answer : null };
 }
 
 async function startRuns(engine: Engine, starts: readonly StartPlan[]): Promise<readonly RunHandle[]> {
@@ -266,13 +332,13 @@ export function seenOutcome(outcome: RunOutcome): SeenOutcome {
   switch (outcome.status) {
     case "succeeded": {
       const token = fieldOf(outcome.output, "token");
-      return { status: outcome.status, token: typeof token === "string" ? token : null, reason: null };
+      return { status: outcome.status, token: typeof token === "string" ? token : null, reason: null, by: null };
     }
     case "failed":
-      return { status: outcome.status, token: null, reason: outcome.error.code };
+      return { status: outcome.status, token: null, reason: outcome.error.code, by: null };
     case "canceled":
-      return { status: outcome.status, token: null, reason: outcome.reason.kind };
+      return { status: outcome.status, token: null, reason: outcome.reason.kind, by: outcome.reason.by ?? null };
     case "interrupted":
-      return { status: outcome.status, token: null, reason: null };
+      return { status: outcome.status, token: null, reason: null, by: null };
   }
 }

@@ -1,12 +1,19 @@
 /** Choices that repeat: each part of a simulation throws its own dice, so that one part's choices never shift another's. */
 
+import { requireText, requireWhole } from "../check-arguments.js";
 import { seededRandom } from "../seeded-random.js";
 
 export class Dice {
   readonly fraction: () => number;
 
-  /** @param purpose what these are thrown for: another purpose, other throws */
+  /**
+   * @param seed any whole number
+   * @param purpose what these are thrown for: another purpose, other throws
+   * @throws HeddleError INVALID_ARGUMENT
+   */
   constructor(seed: number, purpose: string) {
+    requireWhole("seed", seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+    requireText("purpose", purpose);
     this.fraction = seededRandom(mix(seed, purpose)).fraction;
   }
 

@@ -4,6 +4,9 @@
  */
 
 import { closeSync, openSync, writeSync } from "node:fs";
+import { HeddleError } from "../../errors.js";
+import { shown } from "../../model/shown.js";
+import { requireText } from "../check-arguments.js";
 import type { HistoryEntry } from "./history.js";
 import type { Recorder, Untimed } from "./recorder.js";
 
@@ -11,9 +14,13 @@ export class HistoryFile implements Recorder {
   readonly #file: number;
   #calls = 0;
 
-  /** @param path of a file that is not there yet */
+  /**
+   * @param path of a file that is not there yet
+   * @throws HeddleError INVALID_ARGUMENT where it cannot be made
+   */
   constructor(path: string) {
-    this.#file = openSync(path, "ax");
+    requireText("path", path);
+    this.#file = create(path);
   }
 
   note(entry: Untimed<HistoryEntry>): void {
@@ -26,6 +33,17 @@ export class HistoryFile implements Recorder {
 
   close(): void {
     closeSync(this.#file);
+  }
+}
+
+function create(path: string): number {
+  try {
+    return openSync(path, "ax");
+  } catch (cause) {
+    throw new HeddleError("INVALID_ARGUMENT", `${path} cannot be made: ${shown(cause)}`, {
+      details: { field: "path", path },
+      cause,
+    });
   }
 }
 

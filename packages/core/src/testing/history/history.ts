@@ -3,7 +3,7 @@
  * printed, kept, and recorded on any storage. The order of the entries is the order of time.
  *
  * Every write that an agent makes carries a *token* that names it: `7:m2@1` is the second mid-run checkpoint of the
- * first attempt of start number 7. A thread's values are `{ log, count }`: the log of all tokens written, and their number. So whatever
+ * first attempt of start number 7; a run that an answer started adds its id, `7:m2@1~run_9`. A thread's values are `{ log, count }`: the log of all tokens written, and their number. So whatever
  * is lost, doubled or out of order shows.
  */
 
@@ -53,6 +53,8 @@ export type AttemptEntry = AttemptName &
         readonly worker: string;
         readonly n: number;
         readonly threadId: string | null;
+        /** An answer started its run. */
+        readonly resumed: boolean;
         readonly values: SeenValues;
       }
     | {
@@ -63,6 +65,19 @@ export type AttemptEntry = AttemptName &
       }
     | { readonly type: "acknowledged"; readonly token: string }
     | { readonly type: "not_written"; readonly token: string; readonly code: string }
+    /** Messages that were steered to it: all that had come, or the next one. */
+    | { readonly type: "took"; readonly runIds: readonly string[]; readonly all: boolean }
+    /** A question had no answer yet: the attempt ends with it. */
+    | { readonly type: "asked"; readonly key: string }
+    | { readonly type: "answered"; readonly key: string; readonly token: string }
+    /** Its work begins, has a result (named by the token), or a result is handed to the agent: that one, or a stored one. */
+    | {
+        readonly type: "step";
+        readonly phase: "began" | "worked" | "stored";
+        readonly key: string;
+        readonly token: string;
+      }
+    | { readonly type: "slept"; readonly phase: "began" | "over"; readonly key: string; readonly ms: number }
     | { readonly type: "aborted"; readonly code: string }
     | { readonly type: "attempt_ended"; readonly how: "returned" | "threw"; readonly token: string | null }
   );
@@ -82,8 +97,13 @@ export type Command =
   | { readonly kind: "copy_thread"; readonly from: string; readonly to: string }
   | { readonly kind: "delete_thread"; readonly threadId: string }
   | { readonly kind: "start"; readonly starts: readonly StartCommand[] }
-  | { readonly kind: "cancel"; readonly runId: string; readonly wait: boolean }
+  | { readonly kind: "cancel"; readonly runId: string; readonly wait: boolean; readonly rollback: boolean }
   | { readonly kind: "delete_run"; readonly runId: string }
+  | { readonly kind: "questions"; readonly runId: string }
+  /** Tokens by key. */
+  | { readonly kind: "answer"; readonly runId: string; readonly answers: Readonly<Record<string, string>> }
+  /** The one question that is open. */
+  | { readonly kind: "resume"; readonly runId: string; readonly token: string }
   | { readonly kind: "wait"; readonly runId: string }
   | { readonly kind: "values"; readonly threadId: string }
   | { readonly kind: "inspect"; readonly threadId: string; readonly runId: string }
@@ -103,7 +123,7 @@ export interface StartCommand {
   readonly n: number;
   readonly agent: string;
   readonly threadId: string | null;
-  readonly whenBusy: "reject" | "enqueue";
+  readonly whenBusy: "reject" | "enqueue" | "interrupt" | "rollback" | "steer";
   readonly createThread: boolean;
   readonly delay: number;
   readonly key: string | null;
@@ -126,11 +146,21 @@ export type AnswerValue =
   | { readonly kind: "canceled"; readonly outcome: "canceled" | "requested" | "late" }
   | { readonly kind: "outcome"; readonly outcome: SeenOutcome }
   | { readonly kind: "values"; readonly values: SeenValues }
+  | { readonly kind: "questions"; readonly questions: readonly SeenQuestion[] }
+  /** The run that gets the answer. */
+  | { readonly kind: "resumed"; readonly runId: string }
   | { readonly kind: "stream_ended"; readonly why: "ended" | "left" | "stopped" | "closed" };
 
 export interface SeenValues {
   readonly log: readonly string[];
   readonly count: number;
+}
+
+export interface SeenQuestion {
+  readonly key: string;
+  readonly status: string;
+  /** The token of its answer. */
+  readonly answer: string | null;
 }
 
 export interface SeenOutcome {
@@ -139,6 +169,8 @@ export interface SeenOutcome {
   readonly token: string | null;
   /** Of a failure: its code; of a cancel: its kind. */
   readonly reason: string | null;
+  /** Of a cancel: the run that came in its place. */
+  readonly by: string | null;
 }
 
 export type SeenFrame =
@@ -164,6 +196,7 @@ export interface FinalState {
   readonly runs: readonly FinalRun[];
   readonly threads: readonly FinalThread[];
   readonly logs: readonly FinalLog[];
+  readonly lineages: readonly FinalLineage[];
   /** What a check of the storage's own records found wrong. */
   readonly faults: readonly string[];
 }
@@ -172,13 +205,23 @@ export interface FinalRun {
   readonly id: string;
   readonly n: number;
   readonly threadId: string | null;
+  /** The first run of its lineage. */
+  readonly lineageId: string;
   readonly status: string;
+  /** The run that took it as a message. */
+  readonly takenBy: string | null;
   readonly attempt: number;
   readonly failures: number;
   readonly crashes: number;
   readonly availableAt: number;
   readonly createdAt: number;
   readonly outcome: SeenOutcome | null;
+}
+
+/** A lineage that ever asked. */
+export interface FinalLineage {
+  readonly id: string;
+  readonly questions: readonly SeenQuestion[];
 }
 
 export interface FinalThread {
@@ -212,8 +255,10 @@ export interface FinalEvent {
   readonly type: string;
   /** Of an agent's own event. */
   readonly token: string | null;
-  /** Of `run_retrying`: why, and not before when (epoch ms). */
+  /** Of `run_retrying` and `run_suspended`: why, and not before when (epoch ms). */
   readonly why: string | null;
   readonly availableAt: number | null;
+  /** Of the end of a run that was rolled back: from here on its events count for nothing. */
+  readonly rolledBackFrom: number | null;
   readonly createdAt: number;
 }

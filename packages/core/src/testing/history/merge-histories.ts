@@ -2,12 +2,26 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { HeddleError } from "../../errors.js";
+import { shown } from "../../model/shown.js";
+import { requireRecords, requireText } from "../check-arguments.js";
 import type { HistoryEntry } from "./history.js";
 
-/** The entries of all files of {@link HistoryFile} in a folder. */
+/**
+ * The entries of all files of {@link HistoryFile} in a folder.
+ * @throws HeddleError INVALID_ARGUMENT for a folder that cannot be read, or holds something else
+ */
 export function readEntries(folder: string): HistoryEntry[] {
-  const files = readdirSync(folder).filter((name) => name.endsWith(".jsonl"));
-  return mergeEntries(files.sort().map((name) => entriesOf(readFileSync(join(folder, name), "utf8"))));
+  requireText("folder", folder);
+  try {
+    const files = readdirSync(folder).filter((name) => name.endsWith(".jsonl"));
+    return mergeEntries(files.sort().map((name) => entriesOf(readFileSync(join(folder, name), "utf8"))));
+  } catch (cause) {
+    throw new HeddleError("INVALID_ARGUMENT", `There is no history in ${folder}: ${shown(cause)}`, {
+      details: { field: "folder", folder },
+      cause,
+    });
+  }
 }
 
 /** The last line of a process that was killed may have no end: what it would have noted did not happen. */
@@ -16,8 +30,13 @@ function entriesOf(text: string): HistoryEntry[] {
   return lines.map((line) => JSON.parse(line) as HistoryEntry);
 }
 
-/** @param processes the entries of each, in its own order and with its own numbers of calls */
+/**
+ * @param processes the entries of each, in its own order and with its own numbers of calls
+ * @throws HeddleError INVALID_ARGUMENT
+ */
 export function mergeEntries(processes: readonly (readonly HistoryEntry[])[]): HistoryEntry[] {
+  requireRecords("processes", processes);
+  processes.forEach((entries, index) => void requireRecords(`processes[${index}]`, entries));
   let calls = 0;
   const renumbered = processes.flatMap((entries) => {
     const numbers = new Map<number, number>();

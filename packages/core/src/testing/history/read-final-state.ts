@@ -1,15 +1,27 @@
 /** What a storage holds, in the form in which the checker wants it. Values are read through an engine, as users read them. */
 
 import { createEngine } from "../../create-engine.js";
+import { requireOptions } from "../../engine/check-input.js";
 import type { Engine } from "../../engine/engine.js";
+import { invalidArgument } from "../../engine/settings.js";
 import type { Checkpoint, ThreadHandle } from "../../engine/thread-handle.js";
 import type { Run } from "../../model/run-view.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Storage } from "../../ports/storage.js";
 import { systemClock } from "../../runtime/system-clock.js";
+import { requireStorage } from "../check-arguments.js";
 import type { StorageSnapshot } from "../check-invariants.js";
 import { checkInvariants, readStorage } from "../check-invariants.js";
-import type { FinalCheckpoint, FinalLog, FinalRun, FinalState, FinalThread, SeenOutcome } from "./history.js";
+import { seenQuestion } from "./client.js";
+import type {
+  FinalCheckpoint,
+  FinalLineage,
+  FinalLog,
+  FinalRun,
+  FinalState,
+  FinalThread,
+  SeenOutcome,
+} from "./history.js";
 import { fieldOf, seenEvent } from "./read-stream.js";
 import { codeOf, seenValues } from "./scripted-agent.js";
 
@@ -22,16 +34,22 @@ export interface FinalOptions {
   readonly earlier?: StorageSnapshot | undefined;
 }
 
-/** Opens the storage for itself, and closes it. Nobody may write meanwhile. */
+/**
+ * Opens the storage for itself, and closes it. Nobody may write meanwhile.
+ * @throws HeddleError INVALID_ARGUMENT, STORAGE_…
+ */
 export async function readFinalState(options: FinalOptions): Promise<FinalState> {
+  requireOptions("options", options);
   const { storage, clock = systemClock, faults = [], earlier } = options;
-  const found = [...faults];
+  requireStorage("storage", storage);
+  if (!Array.isArray(faults)) throw invalidArgument("faults", faults, "a list of texts");
+  const found: string[] = [...faults];
   const note = (where: string, error: unknown): void => void found.push(`${where}: ${codeOf(error)}`);
   await storage.open({ clock });
   const snapshot = await readStorage(storage).catch((error: unknown) => note("the storage", error));
   if (snapshot === undefined) {
     await storage.close();
-    return { runs: [], threads: [], logs: [], faults: found };
+    return { runs: [], threads: [], logs: [], lineages: [], faults: found };
   }
   await checkInvariants(storage, earlier).catch((error: unknown) => note("the records", error));
   const engine = createEngine({ storage, clock });
@@ -50,9 +68,22 @@ export async function readFinalState(options: FinalOptions): Promise<FinalState>
       (error: unknown) => note(`run ${id}`, error),
     );
   }
+  const lineages: FinalLineage[] = [];
+  for (const [id, runId] of askedLineages(snapshot)) {
+    await engine.runs.get(runId).then(
+      async (run) => lineages.push({ id, questions: (await run.questions()).map(seenQuestion) }),
+      (error: unknown) => note(`questions of run ${runId}`, error),
+    );
+  }
   await engine.close();
   await storage.close();
-  return { runs, threads, logs: readLogs(snapshot), faults: found };
+  return { runs, threads, logs: readLogs(snapshot), lineages, faults: found };
+}
+
+/** Those that have asked, and one of the runs of each. */
+function askedLineages({ runs }: StorageSnapshot): Map<string, string> {
+  const asked = [...runs.values()].filter(({ id, status, lineageId }) => status === "interrupted" || id !== lineageId);
+  return new Map(asked.map(({ id, lineageId }) => [lineageId, id]));
 }
 
 async function readThread(
@@ -87,12 +118,14 @@ async function wholeHistory(thread: ThreadHandle): Promise<Checkpoint[]> {
 async function readRun(engine: Engine, id: string, snapshot: StorageSnapshot): Promise<FinalRun> {
   const run = await (await engine.runs.get(id)).info();
   const n = fieldOf(run.input, "n");
-  const { attempt, failures, crashes, status } = run;
+  const { attempt, failures, crashes, status, lineageId, takenBy = null } = run;
   return {
     id,
     n: typeof n === "number" ? n : 0,
     threadId: run.threadId ?? null,
+    lineageId,
     status,
+    takenBy,
     attempt,
     failures,
     crashes,
@@ -106,14 +139,14 @@ function outcomeOf(run: Run): SeenOutcome | null {
   switch (run.status) {
     case "succeeded": {
       const token = fieldOf(run.output, "token");
-      return { status: run.status, token: typeof token === "string" ? token : null, reason: null };
+      return { status: run.status, token: typeof token === "string" ? token : null, reason: null, by: null };
     }
     case "failed":
-      return { status: run.status, token: null, reason: run.error.code };
+      return { status: run.status, token: null, reason: run.error.code, by: null };
     case "canceled":
-      return { status: run.status, token: null, reason: run.reason.kind };
+      return { status: run.status, token: null, reason: run.reason.kind, by: run.reason.by ?? null };
     case "interrupted":
-      return { status: run.status, token: null, reason: null };
+      return { status: run.status, token: null, reason: null, by: null };
     default:
       return null;
   }

@@ -54,11 +54,13 @@ interface AnyEvent {
 }
 
 export function seenEvent({ seq, runId, attempt, type, payload }: AnyEvent, createdAt: number) {
-  const why = type === "run_retrying" ? textOf(payload, "why") : null;
+  const isBack = type === "run_retrying" || type === "run_suspended";
+  const why = isBack ? textOf(payload, "why") : null;
   const token = type === "note" ? textOf(payload, "token") : null;
-  const availableAt = type === "run_retrying" ? numberOf(payload, "availableAt") : null;
+  const availableAt = isBack ? (numberOf(payload, "availableAt") ?? numberOf(payload, "until")) : null;
+  const rolledBackFrom = type === "run_canceled" ? numberOf(fieldOf(payload, "rolledBack"), "fromSeq") : null;
   // No command of a script edits values from outside: every event is some run's.
-  return { seq, runId: runId ?? "", attempt, type, token, why, availableAt, createdAt };
+  return { seq, runId: runId ?? "", attempt, type, token, why, availableAt, rolledBackFrom, createdAt };
 }
 
 function textOf(payload: unknown, field: string): string | null {

@@ -3,7 +3,9 @@
 import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import type { Agent } from "../../engine/agent.js";
+import { requireOptions } from "../../engine/check-input.js";
 import type { Engine } from "../../engine/engine.js";
+import { requireText } from "../check-arguments.js";
 import type { Caller } from "./call.js";
 import { Client } from "./client.js";
 import type { Answer, HistoryEntry } from "./history.js";
@@ -35,12 +37,18 @@ export class RecordedProcess {
   readonly recorder: Recorder;
   readonly #place: Place;
   readonly #runIds: string[] = [];
+  readonly #askers: string[] = [];
   readonly #newest = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly #open = new Set<number>();
   #attempts = 0;
 
-  constructor({ folder, name, onEntry }: RecordedProcessOptions) {
+  /** @throws HeddleError INVALID_ARGUMENT */
+  constructor(options: RecordedProcessOptions) {
+    requireOptions("options", options);
+    const { folder, name, onEntry } = options;
+    requireText("folder", folder);
+    requireText("name", name);
     const file = new HistoryFile(join(folder, `${name}.jsonl`));
     this.recorder = {
       nextCall: () => file.nextCall(),
@@ -107,6 +115,7 @@ export class RecordedProcess {
       connect: async () => connection,
       sleep: (ms) => this.#place.sleep(ms),
       runIds: this.#runIds,
+      askers: this.#askers,
       newest: this.#newest,
       stop: this.#stop.signal,
     });

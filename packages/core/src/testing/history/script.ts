@@ -1,5 +1,7 @@
 /** What clients and agents do, as plain data: the steps of a client, and what each attempt of a run does. */
 
+export type BusyStrategy = "reject" | "enqueue" | "interrupt" | "rollback" | "steer";
+
 export type Step =
   | { readonly do: "think"; readonly ms: number }
   | { readonly do: "create"; readonly thread: string; readonly orGet: boolean; readonly token: string | null }
@@ -8,7 +10,23 @@ export type Step =
   /** `reading`: read its frames from the start on, through the handle that the start answered. */
   | { readonly do: "start"; readonly start: StartPlan; readonly reading: ReadingPlan | null }
   | { readonly do: "start_many"; readonly starts: readonly StartPlan[] }
-  | { readonly do: "cancel"; readonly run: number; readonly wait: boolean; readonly grace: number | null }
+  | {
+      readonly do: "cancel";
+      readonly run: number;
+      readonly wait: boolean;
+      readonly grace: number | null;
+      readonly rollback: boolean;
+    }
+  /**
+   * Of a run that is known to have asked: all open questions by key, the first of them, the only one there is, or one that
+   * nobody looked for. `token` names the answer: no other step has it.
+   */
+  | {
+      readonly do: "answer";
+      readonly run: number;
+      readonly which: "all" | "first" | "only" | "blind";
+      readonly token: string;
+    }
   | { readonly do: "delete_run"; readonly run: number }
   | { readonly do: "wait"; readonly run: number; readonly background: boolean }
   | { readonly do: "read_run"; readonly run: number; readonly reading: ReadingPlan }
@@ -34,7 +52,7 @@ export interface StartPlan {
   readonly n: number;
   readonly agent: string;
   readonly thread: string | null;
-  readonly whenBusy: "reject" | "enqueue";
+  readonly whenBusy: BusyStrategy;
   readonly createThread: boolean;
   readonly delay: number;
   readonly key: string | null;
@@ -65,4 +83,20 @@ export type Op =
   | { readonly do: "crash" }
   | { readonly do: "emit"; readonly awaited: boolean; readonly key: string | null }
   | { readonly do: "delta"; readonly count: number }
-  | { readonly do: "checkpoint"; readonly awaited: boolean };
+  | { readonly do: "checkpoint"; readonly awaited: boolean }
+  /** All messages that were steered to it and that it has not taken yet. */
+  | { readonly do: "take" }
+  /** The next message, as soon as there is one. */
+  | { readonly do: "listen" }
+  /** Several at once. */
+  | { readonly do: "ask"; readonly keys: readonly string[] }
+  /** Work that takes `ms`; `fails`: in the first attempt. Whether or not it is awaited, it ends before the agent returns. */
+  | {
+      readonly do: "step";
+      readonly key: string;
+      readonly ms: number;
+      readonly fails: boolean;
+      readonly awaited: boolean;
+    }
+  /** A durable one. */
+  | { readonly do: "lasting_sleep"; readonly key: string; readonly ms: number };

@@ -7,6 +7,7 @@ import type { Agent, AgentContext } from "../../engine/agent.js";
 import { defineAgent } from "../../engine/agent.js";
 import { HeddleError } from "../../errors.js";
 import type { Json, JsonObject } from "../../model/json.js";
+import { AttemptEnded } from "../../ports/executor.js";
 import type { AttemptEntry, SeenValues } from "./history.js";
 import type { Place } from "./place.js";
 import type { AttemptScript, Op } from "./script.js";
@@ -43,6 +44,9 @@ class ScriptedAttempt {
   readonly #input: ScriptedInput;
   readonly #script: AttemptScript | undefined;
   #values: SeenValues;
+  /** Keys of this attempt. */
+  readonly #used = new Set<string>();
+  readonly #steps: Promise<void>[] = [];
   #written = 0;
   #emitted = 0;
   #checkpoints: Promise<unknown> = Promise.resolve();
@@ -74,10 +78,10 @@ class ScriptedAttempt {
   }
 
   #started(): void {
-    const { threadId = null, signal } = this.#context;
+    const { threadId = null, signal, resumed } = this.#context;
     const { n } = this.#input;
     const worker = this.#process.name;
-    this.#note({ type: "attempt_started", worker, n, threadId, values: this.#values });
+    this.#note({ type: "attempt_started", worker, n, threadId, resumed, values: this.#values });
     const aborted = (): void => this.#note({ type: "aborted", code: codeOf(signal.reason) });
     if (signal.aborted) aborted();
     else signal.addEventListener("abort", aborted, { once: true });
@@ -88,6 +92,7 @@ class ScriptedAttempt {
     for (const op of mine?.ops ?? []) await this.#do(op);
     // What a checkpoint that was not awaited has written is known now: the next values go on from it.
     await this.#checkpoints;
+    await Promise.all(this.#steps);
     if (mine?.end === "throw") throw new Error("as the script says");
     const token = this.#token("f");
     if (mine?.end === "return_nothing") return { token };
@@ -113,7 +118,29 @@ class ScriptedAttempt {
         return;
       case "checkpoint":
         return this.#checkpoint(op.awaited);
+      case "take":
+        return this.#take();
+      case "listen":
+        return this.#listen();
+      case "ask":
+        return this.#heeded(this.#askAll(op.keys));
+      case "step":
+        return this.#step(op);
+      case "lasting_sleep":
+        return this.#heeded(this.#lastingSleep(op));
     }
+  }
+
+  async #take(): Promise<void> {
+    const messages = await this.#context.takeSteered();
+    this.#note({ type: "took", runIds: messages.map(({ runId }) => runId), all: true });
+  }
+
+  /** Where none comes, until its signal aborts. */
+  async #listen(): Promise<void> {
+    const ends = this.#observer.hangs(this.#name.runId);
+    const { done, value } = await this.#context.steered().next().finally(ends);
+    if (done !== true) this.#note({ type: "took", runIds: [value.runId], all: false });
   }
 
   async #hang(): Promise<void> {
@@ -126,6 +153,55 @@ class ScriptedAttempt {
     this.#note({ type: "sent", what: "event", token, key });
     const emitted = this.#watch(token, this.#context.emit("note", { token }, key === null ? {} : { key }));
     if (awaited) await this.#heeded(emitted);
+  }
+
+  async #askAll(keys: readonly string[]): Promise<void> {
+    await Promise.all(keys.map((key) => this.#ask(key)));
+  }
+
+  /** Once in an attempt: a key that is used twice is refused. */
+  async #ask(key: string): Promise<void> {
+    if (this.#isUsed(`question ${key}`)) return;
+    try {
+      const token = (await this.#context.interrupt(key, { n: this.#input.n })) as string;
+      this.#note({ type: "answered", key, token });
+    } catch (error) {
+      if (error instanceof AttemptEnded) this.#note({ type: "asked", key });
+      throw error;
+    }
+  }
+
+  async #step(op: Extract<Op, { do: "step" }>): Promise<void> {
+    if (this.#isUsed(`step ${op.key}`)) return;
+    const done = this.#heeded(this.#doStep(op));
+    done.catch(() => {});
+    if (op.awaited) await done;
+    else this.#steps.push(done);
+  }
+
+  async #doStep({ key, ms, fails }: Extract<Op, { do: "step" }>): Promise<void> {
+    const token = this.#token(`s-${key}`);
+    const stored = await this.#context.step(key, async () => {
+      this.#note({ type: "step", phase: "began", key, token });
+      await this.#process.sleep(ms);
+      if (fails && this.#context.attempt === 1) throw new Error("as the script says");
+      this.#note({ type: "step", phase: "worked", key, token });
+      return token;
+    });
+    this.#note({ type: "step", phase: "stored", key, token: stored });
+  }
+
+  async #lastingSleep({ key, ms }: Extract<Op, { do: "lasting_sleep" }>): Promise<void> {
+    if (this.#isUsed(`sleep ${key}`)) return;
+    this.#note({ type: "slept", phase: "began", key, ms });
+    await this.#context.sleep(ms, { key });
+    this.#note({ type: "slept", phase: "over", key, ms });
+  }
+
+  #isUsed(key: string): boolean {
+    if (this.#used.has(key)) return true;
+    this.#used.add(key);
+    return false;
   }
 
   #delta(): void {
@@ -166,7 +242,8 @@ class ScriptedAttempt {
   }
 
   #token(what: string): string {
-    return `${this.#input.n}:${what}@${this.#context.attempt}`;
+    const { attempt, resumed, runId } = this.#context;
+    return `${this.#input.n}:${what}@${attempt}${resumed ? `~${runId}` : ""}`;
   }
 
   #note(entry: DistributiveOmit<AttemptEntry, "runId" | "attempt">): void {
@@ -187,6 +264,7 @@ export function seenValues(values: unknown): SeenValues {
 
 export function codeOf(error: unknown): string {
   if (HeddleError.is(error)) return error.code;
+  if (error instanceof AttemptEnded) return error.name;
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 

@@ -67,6 +67,15 @@ function nameOf(entry: HistoryEntry, commands: ReadonlyMap<number, string>): [gr
       return ["attempts", entry.how];
     case "aborted":
       return ["attempts", `told ${entry.code}`];
+    case "asked":
+    case "answered":
+      return ["attempts", entry.type];
+    case "step":
+      return ["attempts", `step ${entry.phase}`];
+    case "slept":
+      return ["attempts", `sleep ${entry.phase}`];
+    case "took":
+      return entry.runIds.length === 0 ? undefined : ["attempts", "took messages"];
     case "sent":
       return ["attempts", `sent ${entry.what}`];
     default:

@@ -5,19 +5,12 @@
  */
 
 import { HeddleError } from "../../errors.js";
-import type { Effect, Intent, IntentKind } from "../../model/intents/intent.js";
+import type { Intent, IntentKind } from "../../model/intents/intent.js";
 import type { Clock } from "../../ports/clock.js";
-import type {
-  CheckpointReader,
-  EventReader,
-  LineageReader,
-  RunReader,
-  Storage,
-  StorageTransaction,
-  ThreadReader,
-  WorkReader,
-} from "../../ports/storage.js";
+import type { Storage, StorageTransaction } from "../../ports/storage.js";
 import type { Dice } from "../history/dice.js";
+import type { Committed } from "../intercepted-storage.js";
+import { InterceptedStorage } from "../intercepted-storage.js";
 import type { Fault, StorageStyle } from "./plan.js";
 import type { Process } from "./process.js";
 
@@ -52,96 +45,57 @@ const repeatable: ReadonlySet<IntentKind> = new Set([
   "collect_checkpoints",
 ]);
 
-export class FaultyStorage implements Storage {
-  readonly name: string;
-  readonly deltas: "all" | "local";
+export class FaultyStorage extends InterceptedStorage {
   readonly lookAgainAfter?: number;
   readonly #options: FaultyOptions;
   #isOpen = false;
 
   constructor(options: FaultyOptions) {
+    super(options.inner);
     this.#options = options;
-    this.name = options.inner.name;
-    this.deltas = options.inner.deltas;
     const { hints } = options.style;
     if (hints !== "sure") this.lookAgainAfter = hints === "none" ? 0 : 2_000;
+    // One whose hints are not sure by themselves says so.
+    else if ("lookAgainAfter" in options.inner)
+      Object.defineProperty(this, "lookAgainAfter", { get: () => options.inner.lookAgainAfter });
   }
 
-  open(): Promise<void> {
-    const { inner, clock } = this.#options;
-    return this.#call("open", async () => {
-      if (!this.#isOpen) await inner.open({ clock });
+  override open(): Promise<void> {
+    const { clock } = this.#options;
+    return this.call("open", async () => {
+      if (!this.#isOpen) await this.inner.open({ clock });
       this.#isOpen = true;
     });
   }
 
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     await this.#way();
     this.#isOpen = false;
-    await this.#options.inner.close();
+    await this.#options.process.waitFor(this.inner.close());
   }
 
-  commit(intents: readonly Intent[]): ReturnType<Storage["commit"]> {
-    const { inner } = this.#options;
-    const commit = (): ReturnType<Storage["commit"]> => inner.commit(intents);
-    return this.#call("commit", commit, { again: isRepeatable(intents), isCommit: true });
+  override commit(intents: readonly Intent[]): ReturnType<Storage["commit"]> {
+    const commit = (): ReturnType<Storage["commit"]> => this.inner.commit(intents);
+    return this.#meet("commit", commit, { again: isRepeatable(intents), isCommit: true });
   }
 
-  transaction<Result>(
-    body: (tx: StorageTransaction<unknown>) => Promise<Result>,
-  ): Promise<{ readonly result: Result; readonly effects: readonly Effect[] }> {
-    return this.#call("transaction", () => this.#options.inner.transaction(body), { again: false, isCommit: true });
+  override transaction<Result>(body: (tx: StorageTransaction<unknown>) => Promise<Result>): Promise<Committed<Result>> {
+    return this.#meet("transaction", () => this.inner.transaction(body), { again: false, isCommit: true });
   }
 
-  readonly runs: RunReader = {
-    get: (id) => this.#call("runs.get", () => this.#options.inner.runs.get(id)),
-    list: (query) => this.#call("runs.list", () => this.#options.inner.runs.list(query)),
-    count: (filter) => this.#call("runs.count", () => this.#options.inner.runs.count(filter)),
-  };
+  protected override call<Answer>(port: string, carryOut: () => Promise<Answer>): Promise<Answer> {
+    return this.#meet(port, carryOut, { again: true, isCommit: false });
+  }
 
-  readonly threads: ThreadReader = {
-    get: (id) => this.#call("threads.get", () => this.#options.inner.threads.get(id)),
-    isDeleted: (id) => this.#call("threads.isDeleted", () => this.#options.inner.threads.isDeleted(id)),
-    list: (query) => this.#call("threads.list", () => this.#options.inner.threads.list(query)),
-    count: (filter) => this.#call("threads.count", () => this.#options.inner.threads.count(filter)),
-    usage: (id) => this.#call("threads.usage", () => this.#options.inner.threads.usage(id)),
-  };
-
-  readonly checkpoints: CheckpointReader = {
-    get: (id) => this.#call("checkpoints.get", () => this.#options.inner.checkpoints.get(id)),
-    chain: (id, since) => this.#call("checkpoints.chain", () => this.#options.inner.checkpoints.chain(id, since)),
-    history: (id, limit) => this.#call("checkpoints.history", () => this.#options.inner.checkpoints.history(id, limit)),
-    ofThread: (threadId, page) =>
-      this.#call("checkpoints.ofThread", () => this.#options.inner.checkpoints.ofThread(threadId, page)),
-  };
-
-  readonly events: EventReader = {
-    read: (query) => this.#call("events.read", () => this.#options.inner.events.read(query)),
-  };
-
-  readonly lineages: LineageReader = {
-    memo: (ref) => this.#call("lineages.memo", () => this.#options.inner.lineages.memo(ref)),
-    memos: (lineageId, limit) =>
-      this.#call("lineages.memos", () => this.#options.inner.lineages.memos(lineageId, limit)),
-    questions: (lineageId) => this.#call("lineages.questions", () => this.#options.inner.lineages.questions(lineageId)),
-    openQuestions: (threadId, limit) =>
-      this.#call("lineages.openQuestions", () => this.#options.inner.lineages.openQuestions(threadId, limit)),
-  };
-
-  readonly work: WorkReader = {
-    due: (query) => this.#call("work.due", () => this.#options.inner.work.due(query)),
-    heldBy: (worker) => this.#call("work.heldBy", () => this.#options.inner.work.heldBy(worker)),
-    announce: (worker) => this.#call("work.announce", () => this.#options.inner.work.announce(worker)),
-    findDead: (workers) => this.#call("work.findDead", () => this.#findDead(workers)),
-    watch: (hint) => this.#options.inner.work.watch(() => void this.#deliver(hint)),
-    purge: () => this.#call("work.purge", () => this.#options.inner.work.purge()),
-  };
-
-  async #findDead(workers: readonly string[]): Promise<readonly string[]> {
-    return this.#options.style.provesDeath ? this.#options.inner.work.findDead(workers) : [];
+  protected override async findDead(workers: readonly string[]): Promise<readonly string[]> {
+    return this.#options.style.provesDeath ? this.inner.work.findDead(workers) : [];
   }
 
   /** A hint may be late or doubled; where nobody relies on it, it may be lost. */
+  protected override watch(hint: () => void): () => void {
+    return this.inner.work.watch(() => void this.#deliver(hint));
+  }
+
   async #deliver(hint: () => void): Promise<void> {
     const { process, dice, style } = this.#options;
     if (style.hints === "none" || (style.hints === "lossy" && dice.chance(0.5))) return;
@@ -153,17 +107,17 @@ export class FaultyStorage implements Storage {
     hint();
   }
 
-  async #call<Answer>(
+  async #meet<Answer>(
     port: string,
     carryOut: () => Promise<Answer>,
-    { again = true, isCommit = false }: { readonly again?: boolean; readonly isCommit?: boolean } = {},
+    { again, isCommit }: { readonly again: boolean; readonly isCommit: boolean },
   ): Promise<Answer> {
     const { misfortune, process } = this.#options;
     const fault = misfortune.next(port, isCommit, process);
     await this.#way();
     await this.#before(fault);
-    const answer = await carryOut();
-    if (fault?.kind === "duplicate" && again) await carryOut().catch(() => undefined);
+    const answer = await process.waitFor(carryOut());
+    if (fault?.kind === "duplicate" && again) await process.waitFor(carryOut()).catch(() => undefined);
     await this.#after(fault);
     await this.#way();
     return answer;

@@ -5,7 +5,7 @@
 
 import { Dice } from "../history/dice.js";
 import type { ReadingPlan, StartPlan, Step } from "../history/script.js";
-import { makeStart } from "./make-start.js";
+import { makeFeatures, StartMaker } from "./make-start.js";
 import type { ClientPlan, Fault, FaultKind, Plan, WorkerPlan } from "./plan.js";
 
 export const agentNames = ["weaver", "spinner"] as const;
@@ -31,6 +31,7 @@ export function makePlan(seed: number): Plan {
       heartbeat: lease / 3,
       poll: dice.pick([1_000, 4_000]),
       cancelGrace: dice.pick([0, 500, 5_000]),
+      suspendAfter: dice.pick([0, 5_000, 60_000]),
       queueBound: dice.pick([1, 2, 100]),
       bufferedDeltas: dice.pick([1, 2, 1_024, 1_024]),
     },
@@ -94,6 +95,7 @@ const weights: Readonly<Record<StepKind, number>> = {
   start: 12,
   start_many: 1,
   cancel: 4,
+  answer: 10,
   delete_run: 1,
   wait: 4,
   read_run: 5,
@@ -110,16 +112,21 @@ class ClientMaker {
   readonly #kinds: readonly StepKind[];
   readonly #threads: readonly string[];
   readonly #keyed: StartPlan[] = [];
-  readonly #scripts: Dice;
+  readonly #starter: StartMaker;
   #starts = 0;
   #tokens = 0;
+  #answers = 0;
 
   constructor(seed: number, dice: Dice) {
     this.#dice = dice;
-    this.#scripts = new Dice(seed, "scripts");
-    this.#threads = ["a", "b", "c"].slice(0, dice.between(1, 3));
+    const features = makeFeatures(new Dice(seed, "features"));
+    this.#threads = ["a", "b", "c"].slice(0, features.isCrowded ? 1 : dice.between(1, 3));
+    this.#starter = new StartMaker(new Dice(seed, "scripts"), this.#threads, features);
     const kinds = Object.keys(weights) as StepKind[];
-    const wanted = kinds.filter((kind) => essential.includes(kind) || dice.chance(0.6));
+    const wanted = kinds.filter((kind) => {
+      if (kind === "answer") return features.ops.includes("ask");
+      return essential.includes(kind) || dice.chance(0.6);
+    });
     this.#kinds = wanted.flatMap((kind) => new Array<StepKind>(weights[kind]).fill(kind));
   }
 
@@ -130,9 +137,20 @@ class ClientMaker {
       worker: this.#dice.between(0, workers - 1),
       steps: [
         ...(index === 0 ? this.#threads.map((thread) => this.#create(thread)) : []),
-        ...Array.from({ length: steps }, () => this.#step(this.#dice.pick(this.#kinds))),
+        ...Array.from({ length: steps }, () => this.#step(this.#dice.pick(this.#kinds))).flatMap((step) =>
+          this.#withRegret(step),
+        ),
       ],
     }));
+  }
+
+  /** Who cancels a run may want to take back what it did as well. */
+  #withRegret(step: Step): Step[] {
+    if (step.do !== "cancel" || step.rollback || !this.#dice.chance(0.3)) return [step];
+    return [
+      { ...step, wait: false },
+      { ...step, rollback: true },
+    ];
   }
 
   #step(kind: StepKind): Step {
@@ -152,7 +170,17 @@ class ClientMaker {
       case "start_many":
         return { do: kind, starts: Array.from({ length: dice.between(2, 3) }, () => this.#start()) };
       case "cancel":
-        return { do: kind, run, wait: dice.chance(0.3), grace: dice.pick([null, null, 0, 200]) };
+        return {
+          do: kind,
+          run,
+          wait: dice.chance(0.3),
+          grace: dice.pick([null, null, 0, 200]),
+          rollback: dice.chance(0.3),
+        };
+      case "answer": {
+        const which = dice.pick(["all", "first", "only", "only", "blind"] as const);
+        return { do: kind, run, which, token: `a${++this.#answers}` };
+      }
       case "delete_run":
         return { do: kind, run };
       case "wait":
@@ -185,7 +213,7 @@ class ClientMaker {
   #start(): StartPlan {
     const again = this.#dice.chance(0.25) ? this.#keyed.at(this.#dice.between(0, this.#keyed.length - 1)) : undefined;
     if (again !== undefined && this.#dice.chance(0.8)) return again;
-    const start = makeStart(this.#scripts, ++this.#starts, this.#threads);
+    const start = this.#starter.make(++this.#starts);
     if (again === undefined) {
       if (start.key !== null) this.#keyed.push(start);
       return start;

@@ -29,6 +29,7 @@ export interface SettingsPlan {
   readonly heartbeat: number;
   readonly poll: number;
   readonly cancelGrace: number;
+  readonly suspendAfter: number;
   readonly queueBound: number;
   readonly bufferedDeltas: number;
 }

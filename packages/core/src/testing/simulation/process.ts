@@ -54,6 +54,11 @@ export class Process implements Owner {
     this.#held.push(task);
   }
 
+  /** What the outside world takes its time for goes on whatever becomes of the process. */
+  waitFor<Answer>(call: Promise<Answer>): Promise<Answer> {
+    return this.#scheduler.waitFor(call);
+  }
+
   turn(): Promise<void> {
     return this.#scheduler.turn(this);
   }

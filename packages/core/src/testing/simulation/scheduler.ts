@@ -29,6 +29,8 @@ export interface SchedulerStyle {
   readonly bursts: boolean;
 }
 
+/** Real ms that a database may take to answer. */
+const patience = 30_000;
 /** Where every simulation begins. */
 const begin = Date.UTC(2030, 0, 1);
 
@@ -36,6 +38,8 @@ export class Scheduler {
   readonly #dice: Dice;
   readonly #style: SchedulerStyle;
   readonly #timers = new Set<Timer>();
+  /** Calls to a real database that have not come back. */
+  readonly #away = new Set<Promise<unknown>>();
   #ready: Task[] = [];
   #time = 0;
   #jumped = 0;
@@ -95,15 +99,40 @@ export class Scheduler {
     return new Promise((resolve) => this.setTimer(owner, ms, resolve));
   }
 
+  /** What takes real time takes no virtual time: nothing else goes on until it comes back. */
+  waitFor<Answer>(call: Promise<Answer>): Promise<Answer> {
+    const back = (): void => void this.#away.delete(call);
+    this.#away.add(call);
+    call.then(back, back);
+    return call;
+  }
+
   /** Step until `isDone`, or until the time or the steps are over. Answers whether it is done. */
   async run(isDone: () => boolean, limits: { readonly time: number; readonly steps: number }): Promise<boolean> {
     const lastStep = this.steps + limits.steps;
     for (;;) {
       await new Promise<void>((resolve) => setImmediate(resolve));
+      if (this.#away.size > 0) await this.#allBack();
       if (isDone()) return true;
       if (this.steps++ > lastStep) return false;
       if (this.#ready.length > 0) this.#letGo();
       else if (!this.#moveTime(limits.time)) return false;
+    }
+  }
+
+  async #allBack(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`the database does not answer within ${patience} ms`)), patience);
+    });
+    try {
+      while (this.#away.size > 0) {
+        await Promise.race([Promise.allSettled(this.#away), tooLate]);
+        // What goes on with an answer may call again.
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 

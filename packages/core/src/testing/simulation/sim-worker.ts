@@ -20,6 +20,7 @@ import type { Scheduler } from "./scheduler.js";
 export interface SimulatedDatabase {
   /** For the look at what is stored, in quiet moments. Default: as `connect`. */
   inspect?(): Storage;
+  /** Another connection each time, as another process would have. */
   connect(): Storage & {
     /** As when the process dies: it writes no more, and whoever may ask learns that its workers are dead. */
     cut?(): void;

@@ -6,7 +6,9 @@
 import { createHash } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { MemoryDatabase, MemoryStorage } from "../../adapters/memory-storage.js";
+import { requireOptions } from "../../engine/check-input.js";
 import type { Storage } from "../../ports/storage.js";
+import { requireRecords } from "../check-arguments.js";
 import type { StorageSnapshot } from "../check-invariants.js";
 import { checkInvariants } from "../check-invariants.js";
 import type { Caller } from "../history/call.js";
@@ -27,7 +29,10 @@ import type { Life, SimulatedDatabase, World } from "./sim-worker.js";
 import { SimWorker } from "./sim-worker.js";
 
 export interface SimulationOptions {
-  /** What the workers share. Default: a memory database. */
+  /**
+   * What the workers share: a new, empty one. Default: a memory database. All that it connects is closed in the end. A
+   * real one may take its time, but the same seed goes the same way only where it answers in the same order.
+   */
   readonly database?: () => SimulatedDatabase;
 }
 
@@ -40,8 +45,16 @@ export interface SimulationResult {
   readonly hash: string;
 }
 
+/**
+ * @param plan of {@link makePlan}, or a part of one
+ * @throws HeddleError INVALID_ARGUMENT
+ */
 export async function simulate(plan: Plan, options: SimulationOptions = {}): Promise<SimulationResult> {
-  const history = await new Simulation(plan, (options.database ?? memoryDatabase)()).run();
+  requireOptions("plan", plan);
+  requireOptions("options", options);
+  for (const part of ["workers", "clients", "faults"] as const) requireRecords(`plan.${part}`, plan[part]);
+  const { database, close } = closable((options.database ?? memoryDatabase)());
+  const history = await new Simulation(plan, database).run().finally(close);
   const hash = createHash("sha256").update(JSON.stringify(history)).digest("hex").slice(0, 16);
   return { plan, history, violations: checkHistory(history), hash };
 }
@@ -49,6 +62,23 @@ export async function simulate(plan: Plan, options: SimulationOptions = {}): Pro
 function memoryDatabase(): SimulatedDatabase {
   const database = new MemoryDatabase();
   return { connect: () => new MemoryStorage(database) };
+}
+
+/** With all connections in hand: those of dead workers are never closed by them. */
+function closable(database: SimulatedDatabase): { readonly database: SimulatedDatabase; close(): Promise<void> } {
+  const connections: Storage[] = [];
+  const noted = <Connection extends Storage>(connection: Connection): Connection => {
+    connections.push(connection);
+    return connection;
+  };
+  const { inspect } = database;
+  return {
+    database: {
+      connect: () => noted(database.connect()),
+      ...(inspect && { inspect: () => noted(inspect.call(database)) }),
+    },
+    close: async () => void (await Promise.allSettled(connections.map((connection) => connection.close()))),
+  };
 }
 
 /** Virtual ms until the faults stop, whatever is left to do. */
@@ -73,6 +103,7 @@ class Simulation {
   readonly #faults: string[] = [];
   readonly #looks: Dice;
   readonly #runIds: string[] = [];
+  readonly #askers: string[] = [];
   readonly #newest = new Map<string, number>();
   #snapshot: StorageSnapshot | undefined;
 
@@ -113,6 +144,7 @@ class Simulation {
       connect: (turn) => this.#connect(worker + turn),
       sleep: (ms) => this.#scheduler.sleep(ms),
       runIds: this.#runIds,
+      askers: this.#askers,
       newest: this.#newest,
       stop: this.#stop.signal,
     });
@@ -218,10 +250,15 @@ class Simulation {
   }
 
   async #cancel(runId: string, life: Life): Promise<void> {
-    await call(this.#caller("operator"), life.process, { kind: "cancel", runId, wait: false }, async () => {
-      const { outcome } = await life.engine.runs.cancel(runId);
-      return { kind: "canceled", outcome };
-    });
+    await call(
+      this.#caller("operator"),
+      life.process,
+      { kind: "cancel", runId, wait: false, rollback: false },
+      async () => {
+        const { outcome } = await life.engine.runs.cancel(runId);
+        return { kind: "canceled", outcome };
+      },
+    );
   }
 
   async #fillSlots(): Promise<void> {

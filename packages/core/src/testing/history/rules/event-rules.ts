@@ -1,8 +1,9 @@
 /** What is promised of the logs: dense numbers, one run at a time, one end of each, and nothing lost or doubled. */
 
 import type { FinalEvent } from "../history.js";
-import type { AttemptFacts, Facts, Rule, RunFacts, WriteFacts } from "./facts.js";
-import { mayBeDeleted } from "./facts.js";
+import type { AttemptFacts, WriteFacts } from "./attempt-facts.js";
+import type { Facts, Rule, RunFacts } from "./facts.js";
+import { mayBeDeleted, mayBeRolledBack } from "./facts.js";
 
 /** Terminal event by status. */
 export const ends: Readonly<Record<string, string>> = {
@@ -64,12 +65,15 @@ export const eventRules = {
       if (activeRunId !== null) yield `thread ${id} is held by ${activeRunId} for ever`;
   },
 
-  *"events are stored once"({ runs }: Facts) {
-    for (const run of runs.values()) {
-      const isWhole = run.mayBeGoneFrom === Number.POSITIVE_INFINITY;
-      const sent = run.attempts.flatMap(({ writes }) => writes.filter(({ what }) => what === "event"));
-      yield* doubledEvents(run, sent);
-      if (isWhole) yield* lostEvents(run, sent);
+  /** A key once in its lineage; in what was rolled back it does not count. */
+  *"events are stored once"({ lineages }: Facts) {
+    for (const runs of lineages.values()) {
+      const isWhole = runs.every(({ mayBeGoneFrom }) => mayBeGoneFrom === Number.POSITIVE_INFINITY);
+      const sent = runs.flatMap(({ attempts }) => attempts.flatMap(({ writes }) => writes)).filter(isEvent);
+      const events = runs.flatMap((run) => run.events);
+      yield* strangeEvents(runs, sent);
+      if (!runs.slice(1).some(mayBeRolledBack)) yield* doubledEvents(events, sent);
+      if (isWhole) yield* lostEvents(events, sent);
     }
   },
 
@@ -121,25 +125,36 @@ function* fallsBack<Written extends { readonly attempt: number }>(
   }
 }
 
-function* doubledEvents(run: RunFacts, sent: readonly WriteFacts[]): Generator<string> {
+function isEvent({ what }: WriteFacts): boolean {
+  return what === "event";
+}
+
+function* strangeEvents(runs: readonly RunFacts[], sent: readonly WriteFacts[]): Generator<string> {
+  const known = new Set(sent.map(({ token }) => token));
+  for (const { id, events } of runs)
+    for (const { token } of events)
+      if (token !== null && !known.has(token)) yield `run ${id} has event ${token}, which nobody sent`;
+}
+
+function* doubledEvents(events: readonly FinalEvent[], sent: readonly WriteFacts[]): Generator<string> {
   const names = new Map(sent.map(({ token, key }) => [token, key === null ? token : `key ${key}`]));
   const seen = new Map<string, FinalEvent>();
-  for (const event of run.events) {
-    if (event.token === null) continue;
-    const name = names.get(event.token);
-    if (name === undefined) yield `run ${run.id} has event ${event.token}, which nobody sent`;
-    const before = seen.get(name ?? "");
-    if (before !== undefined) yield `run ${run.id} has ${name} twice, as #${before.seq} and #${event.seq}`;
-    seen.set(name ?? "", event);
+  for (const event of events) {
+    const name = names.get(event.token ?? "");
+    if (name === undefined) continue;
+    const before = seen.get(name);
+    if (before !== undefined)
+      yield `run ${event.runId} has ${name} as #${event.seq}; run ${before.runId} has it as #${before.seq}`;
+    seen.set(name, event);
   }
 }
 
-function* lostEvents(run: RunFacts, sent: readonly WriteFacts[]): Generator<string> {
-  const stored = new Set(run.events.map(({ token }) => token));
+function* lostEvents(events: readonly FinalEvent[], sent: readonly WriteFacts[]): Generator<string> {
+  const stored = new Set(events.map(({ token }) => token));
   const storedKeys = new Set(sent.filter(({ token }) => stored.has(token)).map(({ key }) => key));
   for (const { token, key, acknowledgedAt } of sent) {
     if (acknowledgedAt === undefined) continue;
     const isStored = key === null ? stored.has(token) : storedKeys.has(key);
-    if (!isStored) yield `event ${token} of run ${run.id} was acknowledged and is not stored`;
+    if (!isStored) yield `event ${token} was acknowledged and is not stored`;
   }
 }

@@ -3,7 +3,7 @@
 import type { StartCommand } from "../history.js";
 import { shown } from "./call-rules.js";
 import type { CallFacts, Facts, Rule } from "./facts.js";
-import { answered, mayBeDeleted, startsOf } from "./facts.js";
+import { answered, isFirst, mayBeDeleted, startsOf } from "./facts.js";
 
 export const keyRules = {
   /** A key names one run, whatever the thread does meanwhile. */
@@ -16,7 +16,7 @@ export const keyRules = {
     const runOf = new Map<string, string>();
     for (const run of facts.runs.values()) {
       const start = facts.starts.get(run.n);
-      if (start === undefined || !isKept(facts, start)) continue;
+      if (start === undefined || !isFirst(run) || !isKept(facts, start)) continue;
       const other = runOf.get(keyName(start));
       if (other !== undefined) yield `key ${keyName(start)} has two runs: ${other} and ${run.id}`;
       runOf.set(keyName(start), run.id);

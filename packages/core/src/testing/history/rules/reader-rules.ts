@@ -1,9 +1,10 @@
 /** What readers are promised: every event once, in order, whenever they come, and deltas between the right events. */
 
 import type { SeenFrame } from "../history.js";
+import type { AttemptFacts } from "./attempt-facts.js";
 import { shown } from "./call-rules.js";
 import { isEnd, placeOf } from "./event-rules.js";
-import type { AttemptFacts, CallFacts, Facts, Rule } from "./facts.js";
+import type { CallFacts, Facts, Rule } from "./facts.js";
 import { answered, mayBeDeleted } from "./facts.js";
 
 type SeenEvent = Extract<SeenFrame, { kind: "event" }>;

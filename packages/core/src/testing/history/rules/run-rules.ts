@@ -1,8 +1,8 @@
 /** What is promised of runs: they end, once, as they were told to, after as many tries as they were given. */
 
-import type { SeenOutcome } from "../history.js";
-import type { Facts, Rule, RunFacts } from "./facts.js";
-import { answered, mayBeDeleted } from "./facts.js";
+import type { SeenOutcome, StartCommand } from "../history.js";
+import type { CallFacts, Facts, Rule, RunFacts } from "./facts.js";
+import { answered, delayOf, isFirst, mayBeDeleted, startsOf, strategyOf } from "./facts.js";
 
 const settled = ["succeeded", "failed", "canceled", "interrupted"];
 
@@ -44,10 +44,11 @@ export const runRules = {
   },
 
   *"a success is what the last attempt returned"({ runs }: Facts) {
-    for (const { id, final, attempts, n } of runs.values()) {
-      if (final?.outcome?.status !== "succeeded") continue;
+    for (const run of runs.values()) {
+      const { id, final, attempts, n } = run;
+      if (final?.outcome?.status !== "succeeded" || final.takenBy !== null) continue;
       const last = attempts.find(({ attempt }) => attempt === final.attempt);
-      const token = `${n}:f@${final.attempt}`;
+      const token = `${n}:f@${final.attempt}${isFirst(run) ? "" : `~${id}`}`;
       if (last?.to === undefined) yield `run ${id} succeeded, but its attempt ${final.attempt} never ended`;
       else if (final.outcome.token !== token) yield `run ${id} succeeded with ${final.outcome.token}, not ${token}`;
     }
@@ -82,6 +83,7 @@ export const runRules = {
       if (call.command.kind !== "cancel" || answered(call.answer, "canceled")?.outcome !== "requested") continue;
       const { runId } = call.command;
       const until = call.to ?? 0;
+      if (isSupersededBefore(runs.get(runId), calls, until)) continue;
       if (
         calls.some(
           (other) =>
@@ -107,23 +109,23 @@ export const runRules = {
       if (crashes > 0) yield `run ${id} lost its lease ${crashes} times`;
   },
 
-  /** In a thread whoever was accepted first goes first. */
+  /** In a thread whoever was accepted first goes first; but messages that nobody took and who is resumed go before the queue. */
   *"first come, first served"(facts: Facts) {
     const byThread = new Map<string, RunFacts[]>();
     for (const run of facts.runs.values()) {
       if (run.threadId === null || run.acceptedAt === undefined || mayBeDeleted(facts, run.threadId)) continue;
-      if ((facts.starts.get(run.n)?.delay ?? 1) > 0) continue;
+      if (delayOf(facts, run) > 0) continue;
       byThread.set(run.threadId, [...(byThread.get(run.threadId) ?? []), run]);
     }
     for (const runs of byThread.values())
-      for (const first of runs) for (const second of runs) yield* overtaken(first, second);
+      for (const first of runs) for (const second of runs) yield* overtaken(facts, first, second);
   },
 
   *"no run starts before its time"(facts: Facts) {
     if (facts.clockJumped) return;
     for (const run of facts.runs.values()) {
       const first = run.events.find(({ type }) => type === "run_started");
-      const delay = facts.starts.get(run.n)?.delay ?? 0;
+      const delay = delayOf(facts, run);
       if (run.final !== undefined && first !== undefined && first.createdAt < run.final.createdAt + delay)
         yield `run ${run.id} began before its delay of ${delay} ms was over`;
       yield* earlyRetries(run);
@@ -143,13 +145,20 @@ export const runRules = {
   },
 } satisfies Record<string, Rule>;
 
+/** Somebody else may have told it to stop already. */
+function isSupersededBefore(run: RunFacts | undefined, calls: readonly CallFacts[], until: number): boolean {
+  const isInItsPlace = ({ threadId, whenBusy }: StartCommand): boolean =>
+    threadId === run?.threadId && (whenBusy === "interrupt" || whenBusy === "rollback");
+  return calls.some((call) => call.from < until && startsOf(call).some(isInItsPlace));
+}
+
 /** Ends that no number of tries explains. */
 const otherEnds = ["DEADLINE_EXCEEDED", "CRASH_LIMIT"];
 
 function* triesOf(run: RunFacts, { starts }: Facts): Generator<string> {
   const start = starts.get(run.n);
   const { final, events, id } = run;
-  if (start === undefined || final === undefined) return;
+  if (start === undefined || final === undefined || final.takenBy !== null) return;
   const started = events.filter(({ type }) => type === "run_started").map(({ attempt }) => attempt);
   const expected = Array.from({ length: final.attempt }, (_, index) => index + 1);
   if (started.join() !== expected.join())
@@ -161,7 +170,7 @@ function* triesOf(run: RunFacts, { starts }: Facts): Generator<string> {
   if (crashes >= start.maxCrashes) yield `run ${id} went on after ${crashes} crashes of ${start.maxCrashes}`;
   if (
     final.attempt > 0 &&
-    started.length > retries + crashes + events.filter(({ why }) => why === "shutdown").length + 1
+    started.length > retries + crashes + events.filter(({ why }) => why === "shutdown" || why === "sleep").length + 1
   )
     yield `run ${id} began ${started.length} attempts and gave back fewer`;
   const reason = final.outcome?.reason ?? "";
@@ -174,8 +183,9 @@ function* triesOf(run: RunFacts, { starts }: Facts): Generator<string> {
   if (!["AGENT_ERROR", "ATTEMPT_TIMEOUT"].includes(reason)) yield `run ${id} failed with ${reason}`;
 }
 
-function* overtaken(first: RunFacts, second: RunFacts): Generator<string> {
+function* overtaken(facts: Facts, first: RunFacts, second: RunFacts): Generator<string> {
   if ((first.acceptedAt ?? 0) >= second.askedAt || first === second) return;
+  if (strategyOf(facts, second) === "steer" || !isFirst(second)) return;
   const began = second.events.find(({ type }) => type === "run_started");
   const before = first.events[0];
   if (began === undefined || (before !== undefined && before.seq < began.seq)) return;
@@ -185,14 +195,14 @@ function* overtaken(first: RunFacts, second: RunFacts): Generator<string> {
 function* earlyRetries({ id, events }: RunFacts): Generator<string> {
   let notBefore = 0;
   for (const { type, availableAt, createdAt, attempt } of events) {
-    if (type === "run_retrying") notBefore = availableAt ?? 0;
+    if (type === "run_retrying" || type === "run_suspended") notBefore = availableAt ?? 0;
     if (type === "run_started" && createdAt < notBefore)
-      yield `attempt ${attempt} of ${id} began before its backoff was over`;
+      yield `attempt ${attempt} of ${id} began before its backoff or sleep was over`;
   }
 }
 
 function isSame(a: SeenOutcome, b: SeenOutcome): boolean {
-  return a.status === b.status && a.token === b.token && a.reason === b.reason;
+  return a.status === b.status && a.token === b.token && a.reason === b.reason && a.by === b.by;
 }
 
 function shownOutcome({ status, token, reason }: SeenOutcome): string {

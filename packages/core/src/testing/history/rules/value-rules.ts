@@ -4,8 +4,10 @@
  */
 
 import type { FinalThread, SeenValues } from "../history.js";
-import type { AttemptFacts, Facts, Rule, RunFacts } from "./facts.js";
-import { answered, mayBeDeleted, startOf } from "./facts.js";
+import type { AttemptFacts } from "./attempt-facts.js";
+import type { Facts, Rule, RunFacts } from "./facts.js";
+import { isRolledBack, mayBeDeleted, nameOf, writerOf } from "./facts.js";
+import { allSeen, withoutRolledBack } from "./seen-values.js";
 
 export const valueRules = {
   *"no update is lost or doubled"(facts: Facts) {
@@ -19,11 +21,13 @@ export const valueRules = {
     }
   },
 
-  /** Seen earlier or later, one state of a thread is the beginning of the other. */
+  /** Seen earlier or later, one state of a thread is the beginning of the other, but for what was rolled back. */
   *"a thread has one history"(facts: Facts) {
     const longest = new Map<string, { values: SeenValues; by: string }>();
+    const kept = withoutRolledBack(facts);
     const copies = new Set(facts.calls.flatMap(({ command }) => (command.kind === "copy_thread" ? [command.to] : [])));
-    for (const { threadId, values, by } of allSeen(facts)) {
+    for (const { threadId, values: whole, by } of allSeen(facts)) {
+      const values = kept(threadId, whole);
       // Deleted, and copied from the same thread again, it begins with the same tokens and goes on with others.
       if (copies.has(threadId) && mayBeDeleted(facts, threadId)) continue;
       // A thread that was created again has a history of its own, which begins with another token.
@@ -36,7 +40,7 @@ export const valueRules = {
     }
     for (const { id, values } of facts.finalThreads.values()) {
       const before = longest.get(id);
-      if (before !== undefined && !mayBeDeleted(facts, id) && !begins(before.values, values)) {
+      if (before !== undefined && !mayBeDeleted(facts, id) && !begins(before.values, kept(id, values))) {
         yield `thread ${id} ends with ${shownValues(values)}, but ${before.by} saw ${shownValues(before.values)}`;
       }
     }
@@ -58,6 +62,7 @@ export const valueRules = {
     for (const run of facts.runs.values()) {
       const thread = run.threadId === null ? undefined : facts.finalThreads.get(run.threadId);
       if (thread === undefined || run.final === undefined || run.mayBeGoneFrom < Number.POSITIVE_INFINITY) continue;
+      if (isRolledBack(run)) continue;
       yield* replayOf(run, new Set(thread.values.log));
     }
   },
@@ -66,27 +71,6 @@ export const valueRules = {
     for (const thread of facts.finalThreads.values()) yield* checkpointsOf(thread, facts);
   },
 } satisfies Record<string, Rule>;
-
-interface Seen {
-  readonly threadId: string;
-  readonly values: SeenValues;
-  readonly by: string;
-}
-
-/** All states of threads that anybody saw, in the order of the history; the final ones last. */
-function* allSeen({ attempts, calls, finalThreads }: Facts): Generator<Seen> {
-  for (const { threadId, seen, runId, attempt } of attempts)
-    if (threadId !== null) yield { threadId, values: seen, by: `attempt ${attempt} of ${runId}` };
-  for (const { command, answer, number, frames } of calls) {
-    const values = answered(answer, "values")?.values;
-    if (values !== undefined && command.kind === "values")
-      yield { threadId: command.threadId, values, by: `call ${number}` };
-    const first = frames[0]?.frame;
-    if (first?.kind === "snapshot" && command.kind === "read_thread")
-      yield { threadId: command.threadId, values: first.values, by: `call ${number}` };
-  }
-  for (const { id, values } of finalThreads.values()) yield { threadId: id, values, by: "the storage" };
-}
 
 function writtenTokens({ attempts, calls }: Facts): Set<string> {
   const tokens = new Set<string>();
@@ -105,8 +89,9 @@ function begins(a: SeenValues, b: SeenValues): boolean {
   return a.log.every((token, index) => b.log[index] === token);
 }
 
-function isOf({ n, attempt }: AttemptFacts, token: string): boolean {
-  return startOf(token) === n && token.endsWith(`@${attempt}`);
+function isOf({ n, attempt, runId, resumed }: AttemptFacts, token: string): boolean {
+  const [start = ""] = token.split(":");
+  return Number(start) === n && token.endsWith(resumed ? `@${attempt}~${runId}` : `@${attempt}`);
 }
 
 /** What was acknowledged is there, and what a run returned is there exactly if it succeeded. */
@@ -133,8 +118,8 @@ function* checkpointsOf({ id, checkpoints, values }: FinalThread, { finalRuns, r
       yield `${where} has ${shownValues(checkpoint.values)} on top of ${shownValues(before)}`;
     else if (added.length > 1) yield `${where} adds ${added.join(", ")} at once`;
     for (const token of added) {
-      const n = startOf(token);
-      if (checkpoint.runId !== null && n !== runs.get(checkpoint.runId)?.n)
+      const run = runs.get(checkpoint.runId ?? "");
+      if (checkpoint.runId !== null && (run === undefined || writerOf(token) !== nameOf(run)))
         yield `${where} of run ${checkpoint.runId} adds ${token}`;
       const status = finalRuns.get(checkpoint.runId ?? "")?.status;
       if (checkpoint.kind === "final" && status !== undefined && status !== "succeeded")

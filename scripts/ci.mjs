@@ -27,6 +27,8 @@ const STAGES = [
 /** Here nothing may be left out because the machine lacks it. */
 const ENVIRONMENT = { HEDDLE_TEST_SIZE: "full", HEDDLE_TEST_TOOLS: "required" };
 
+const whyNoCheckFailed = "ended with an error or was cut off, though none of its checks failed: see its output above";
+
 const MINUTE = 60_000;
 const deadline = Date.now() + 74 * MINUTE;
 
@@ -35,6 +37,9 @@ const stopEngine = await startContainerEngine();
 const report = [];
 for (const stage of STAGES) report.push(await runStage(stage));
 await stopEngine();
+
+const failures = report.flatMap((row) => row.failures.map((failure) => `${row.name}: ${failure}`));
+if (failures.length > 0) console.log(`\nFailed:\n${failures.map(indented).join("\n")}`);
 
 console.log("\nStage          passed  failed  time");
 for (const { name, passed, failed, duration } of report) {
@@ -63,9 +68,21 @@ async function runStage({ name, command: [program = "", ...args], minutes }) {
       return false;
     },
   );
-  const { passed, failed } = existsSync(outcomeFile(name)) ? readJson(outcomeFile(name)) : { passed: 0, failed: 1 };
+  const outcome = readOutcome(name);
   // A command that crashed after its checks has failed too, though none of them did.
-  return { name, passed, failed: ok ? failed : Math.max(1, failed), duration: Date.now() - startedAt };
+  if (!ok && outcome.failed === 0) Object.assign(outcome, { failed: 1, failures: [whyNoCheckFailed] });
+  return { name, ...outcome, duration: Date.now() - startedAt };
+}
+
+/** @param {string} name @returns {import("./lib/run-steps.mjs").Outcome} */
+function readOutcome(name) {
+  const file = outcomeFile(name);
+  return existsSync(file) ? readJson(file) : { passed: 0, failed: 0, failures: [] };
+}
+
+/** @param {string} failure its first line names it */
+function indented(failure) {
+  return failure.replace(/^/gm, "    ").replace(/^ {4}/, "  ");
 }
 
 /** @param {number[]} numbers */

@@ -1,6 +1,6 @@
 // npm test [-- vitest arguments]: installs, builds and runs every test. HEDDLE_TEST_SIZE=full adds the long ones.
 import { existsSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { missingTools } from "./lib/debian-tools.mjs";
 import { readJson, root, toolPath, workDir } from "./lib/paths.mjs";
 import { prepare } from "./lib/prepare.mjs";
@@ -46,11 +46,35 @@ if (existsSync(resultsFile)) writeOutcome("test", countTests(outcome));
  */
 function countTests(steps) {
   const { numPassedTests, numFailedTests, testResults } = readJson(resultsFile);
+  const failures = testResults.flatMap(failuresOf);
   const failed = numFailedTests + testResults.filter(isBroken).length;
-  return { passed: numPassedTests, failed: Math.max(failed, steps.failed) };
+  if (failures.length === 0) failures.push(...steps.failures);
+  return { passed: numPassedTests, failed: Math.max(failed, steps.failed), failures };
 }
 
-/** @param {{ status: string, assertionResults: { status: string }[] }} file */
+/**
+ * @typedef {object} FileResult as Vitest's JSON reporter writes it
+ * @property {string} name the file's path
+ * @property {string} status
+ * @property {string} message
+ * @property {{ status: string, fullName: string, failureMessages: string[] }[]} assertionResults
+ */
+
+/** @param {FileResult} file @returns {string[]} */
+function failuresOf(file) {
+  const path = relative(root, file.name);
+  if (isBroken(file)) return [`${path}\n${firstLine(file.message)}`];
+  return file.assertionResults
+    .filter((test) => test.status === "failed")
+    .map((test) => `${path}: ${test.fullName}\n${firstLine(test.failureMessages[0])}`);
+}
+
+/** @param {string} [message] */
+function firstLine(message = "") {
+  return message.split("\n", 1)[0]?.slice(0, 300) ?? "";
+}
+
+/** @param {FileResult} file */
 function isBroken({ status, assertionResults }) {
   return status === "failed" && assertionResults.every((test) => test.status !== "failed");
 }

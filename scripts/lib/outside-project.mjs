@@ -9,6 +9,7 @@ import { publicPackages } from "./workspace.mjs";
 
 const tarballFolder = join(workDir, "tarballs");
 const example = join(root, "examples/hello-run");
+const ownPrograms = join(root, "tests/outside");
 
 /** Packs every public package as it would be published. @param {Run} run */
 export async function packAll(run) {
@@ -29,13 +30,13 @@ export function tarballOf(packageName) {
 }
 
 /**
- * Makes a project like a user's, outside the workspace: examples/hello-run on the packed tarballs, and a file that
- * imports every entry of every package. Nothing is installed yet.
+ * Makes a project like a user's, outside the workspace: examples/hello-run on the packed tarballs, the
+ * programs of tests/outside, and a file that imports every entry of every package. Nothing is installed yet.
  * @returns {string} its folder
  */
 export function createOutsideProject() {
   const folder = mkdtempSync(join(tmpdir(), "heddle-outside-"));
-  cpSync(join(example, "src"), join(folder, "src"), { recursive: true });
+  for (const from of [join(example, "src"), ownPrograms]) cpSync(from, join(folder, "src"), { recursive: true });
   writeFileSync(join(folder, "src/every-export.ts"), everyExport());
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest(), undefined, 2));
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(tsconfig, undefined, 2));

@@ -20,6 +20,7 @@ import { runCommand } from "./run-command.mjs";
  * @typedef {object} Outcome
  * @property {number} passed
  * @property {number} failed
+ * @property {string[]} failures what failed, and in short why
  */
 
 const TAIL_LINES = 30;
@@ -32,12 +33,15 @@ const TAIL_LINES = 30;
  * @returns {Promise<Outcome>}
  */
 export async function runSteps(command, steps) {
-  const outcome = { passed: 0, failed: 0 };
+  /** @type {Outcome} */
+  const outcome = { passed: 0, failed: 0, failures: [] };
   clearOutcome(command);
   for (const [index, step] of steps.entries()) {
     const ok = await runStep(command, step, `[${index + 1}/${steps.length}]`);
-    if (!ok) outcome.failed += 1;
-    else if (!step.setup) outcome.passed += 1;
+    if (!ok) {
+      outcome.failed += 1;
+      outcome.failures.push(step.name);
+    } else if (!step.setup) outcome.passed += 1;
     if (!ok && step.setup) break;
   }
   writeOutcome(command, outcome);

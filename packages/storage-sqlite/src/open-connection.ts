@@ -1,8 +1,9 @@
 /** Getting at a connection, shared where another storage of this process has it already, and giving it back. */
 
-import BetterSqlite3 from "better-sqlite3";
+import type BetterSqlite3 from "better-sqlite3";
 import { checkFile } from "./check-file.js";
 import { busyTimeout, Connection } from "./connection.js";
+import { openDatabase } from "./open-database.js";
 import type { Synchronous, Target } from "./options.js";
 import { prepareDatabase } from "./prepare-database.js";
 import type { SharedConnection } from "./process-state.js";
@@ -39,7 +40,7 @@ function open(target: Target, now: Now): Promise<OpenedConnection> {
 }
 
 async function openMemory(now: Now): Promise<OpenedConnection> {
-  const connection = new Connection(new BetterSqlite3(":memory:"), { path: undefined, isOurs: true });
+  const connection = new Connection(openDatabase(":memory:"), { path: undefined, isOurs: true });
   await prepareDatabase(connection, { synchronous: undefined, now });
   return { connection, release: onlyOnce(() => connection.alone(async () => void connection.database.close())) };
 }
@@ -73,7 +74,7 @@ async function shareFile({ path: given, synchronous }: Target & { kind: "file" }
 
 function openFile(path: string, synchronous: Synchronous, now: Now): SharedConnection {
   checkFile(path);
-  const connection = new Connection(new BetterSqlite3(path, { timeout: busyTimeout }), { path, isOurs: true });
+  const connection = new Connection(openDatabase(path, { timeout: busyTimeout }), { path, isOurs: true });
   const shared = { connection, users: 0, ready: prepareDatabase(connection, { synchronous, now }) };
   processState().connections.set(path, shared);
   return shared;

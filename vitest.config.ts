@@ -12,6 +12,14 @@ const settings = {
   hookTimeout: 60_000,
 } satisfies TestProjectInlineConfiguration["test"];
 
+/** What bounds real time. In full size, where that is the worst of hundreds, nothing else runs beside it. */
+const timed = [
+  "tests/proofs/{kill-anywhere,stopped-worker,two-processes,thread-growth}.test.ts",
+  "packages/executor-docker/test/reaping.test.ts",
+  "packages/storage-sqlite/test/{busy,long-thread}.test.ts",
+];
+const isQuick = (process.env["HEDDLE_TEST_SIZE"] ?? "quick") === "quick";
+
 /** Where nobody knows yet how long a file takes: those that take minutes go first, lest they run alone in the end. */
 const longest = ["/proofs/chaos.", "/proofs/"];
 
@@ -55,7 +63,17 @@ export default defineConfig({
           name: "processes",
           // With servers, containers and other processes. A test that kills some must not hit its neighbours.
           include: ["tests/proofs/**/*.test.ts", "packages/!(core)/test/**/*.test.ts"],
+          exclude: isQuick ? [] : timed,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          ...settings,
+          name: "timed",
+          include: isQuick ? [] : timed,
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -69,8 +69,9 @@ function failuresOf(file) {
     .map((test) => `${path}: ${test.fullName}\n${firstLine(test.failureMessages[0])}`);
 }
 
-/** @param {string} [message] */
+/** Vitest keeps no words for a test that was cut off. @param {string} [message] */
 function firstLine(message = "") {
+  if (message.startsWith("Error: STACK_TRACE_ERROR")) return "took too long and was cut off";
   return message.split("\n", 1)[0]?.slice(0, 300) ?? "";
 }
 

@@ -2,6 +2,7 @@
 
 import { HeddleError } from "@heddle/core";
 import Docker from "dockerode";
+import { readWholeAnswers } from "./whole-answers.js";
 
 export type EngineConnection =
   | { readonly socketPath: string }
@@ -16,6 +17,12 @@ export type EngineConnection =
 
 /** Without an argument: as the `docker` command does it, by `DOCKER_HOST`, `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`. */
 export function connect(connection: EngineConnection | undefined): Docker {
+  const docker = clientOf(connection);
+  readWholeAnswers(docker);
+  return docker;
+}
+
+function clientOf(connection: EngineConnection | undefined): Docker {
   if (connection === undefined) return new Docker();
   if ("socketPath" in connection) return new Docker({ socketPath: connection.socketPath });
   const protocol = connection.cert === undefined && connection.ca === undefined ? "http" : "https";

@@ -15,8 +15,14 @@ const body = `
 /** The engine ends its containers before itself: what their runs see depends on who is faster. */
 const whatItLooksLike = ["EXECUTOR_UNAVAILABLE", "AGENT_EXITED"];
 
-withEngine("the container engine restarts while a run is under way", () => {
-  test.runIf(canHaveOwnDaemon)("and the run goes on as its retry policy says", { timeout: 2 * minutes }, async () => {
+const ways = [
+  { what: "is stopped", end: (daemon: OwnDaemon) => daemon.stop() },
+  { what: "is killed", end: (daemon: OwnDaemon) => daemon.crash() },
+];
+const options = { timeout: 2 * minutes, skip: !canHaveOwnDaemon };
+
+withEngine("the container engine goes away while a run is under way, and comes back", () => {
+  test.each(ways)("it $what: the run goes on as its retry policy says", options, async ({ end }) => {
     await using daemon = await OwnDaemon.start();
     daemon.load(image);
     const executor = { engine: { socketPath: daemon.socketPath }, reapEvery: 200, warm: 1 };
@@ -28,7 +34,7 @@ withEngine("the container engine restarts while a run is under way", () => {
 
     const [first, second] = [await engine.runs.start(patient, "wait"), await engine.runs.start(hasty, "wait")];
     await Promise.all([untilEvent(first, "ready"), untilEvent(second, "ready")]);
-    await daemon.stop();
+    await end(daemon);
     const outcome = await second.settled();
     expect(whatItLooksLike).toContain(outcome.status === "failed" && outcome.error.code);
     const meanwhile = await engine.runs.start(hasty, "go");

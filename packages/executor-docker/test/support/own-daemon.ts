@@ -3,7 +3,7 @@
 import type { ChildProcess } from "node:child_process";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -44,10 +44,25 @@ export class OwnDaemon implements AsyncDisposable {
     throw new Error("dockerd does not answer");
   }
 
-  async stop(): Promise<void> {
-    if (this.#daemon === undefined || this.#daemon.exitCode !== null) return;
+  /** It ends its containers first. */
+  stop(): Promise<void> {
+    return this.#end("SIGTERM");
+  }
+
+  /** Its containers live on until it is back. */
+  async crash(): Promise<void> {
+    const helper = Number(readFileSync(join(this.#folder, "exec/containerd/containerd.pid"), "utf8"));
+    await this.#end("SIGKILL");
+    // It goes with its daemon, a moment later. A new daemon that still sees it would wait for it for ever.
+    while (isAlive(helper)) await sleep(20);
+    // The daemon would take itself for still running; an init system removes this too.
+    rmSync(join(this.#folder, "pid"), { force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (this.#daemon === undefined || this.#daemon.exitCode !== null || this.#daemon.signalCode !== null) return;
     const gone = once(this.#daemon, "exit");
-    this.#daemon.kill("SIGTERM");
+    this.#daemon.kill(signal);
     await gone;
   }
 
@@ -60,6 +75,16 @@ export class OwnDaemon implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+    // One that was killed left its mounts, one on the other.
+    while (spawnSync("umount", ["--recursive", "--lazy", join(this.#folder, "data")]).status === 0);
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }

@@ -75,7 +75,8 @@ export class OwnDaemon implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    // One that was killed left its mounts, one on the other.
+    // One that was killed left the guards of its containers, and its mounts, one on the other.
+    spawnSync("pkill", ["-KILL", "-f", this.#folder]);
     while (spawnSync("umount", ["--recursive", "--lazy", join(this.#folder, "data")]).status === 0);
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -1,8 +1,15 @@
 import { expect, test } from "vitest";
-import { noon, readerOf, runningRecord, runRecord, type Shelf, threadRecord } from "../testing/shelf.js";
+import {
+  noon,
+  questionRecord,
+  readerOf,
+  runningRecord,
+  runRecord,
+  type Shelf,
+  threadRecord,
+} from "../testing/shelf.js";
 import type { CheckpointRecord } from "./checkpoint.js";
 import type { MemoRecord } from "./memo.js";
-import type { QuestionRecord } from "./question.js";
 import { byUrgency, isClaimable, UnitOfWork } from "./unit-of-work.js";
 
 const workOn = (shelf: Shelf) => new UnitOfWork(readerOf(shelf), noon);
@@ -139,11 +146,11 @@ test("what a run made its lineage remember is forgotten, stored or new, and nobo
 });
 
 test("a lineage's questions come by key, stored ones as they are changed here", () => {
-  const work = workOn({ questions: [question({ key: "c" }), question({ key: "b" })] });
-  work.putQuestion(question({ key: "a" }));
-  work.putQuestion(question({ key: "b", status: "answered", answer: "1" }));
-  work.putQuestion(question({ key: "d", lineageId: "other" }));
-  const asked = work.questions("line").map(({ key, status }) => [key, status]);
+  const work = workOn({ questions: [questionRecord({ key: "c" }), questionRecord({ key: "b" })] });
+  work.putQuestion(questionRecord({ key: "a" }));
+  work.putQuestion(questionRecord({ key: "b", status: "answered", answer: "1" }));
+  work.putQuestion(questionRecord({ key: "d", lineageId: "other" }));
+  const asked = work.questions("run").map(({ key, status }) => [key, status]);
   expect(asked).toEqual([
     ["a", "open"],
     ["b", "answered"],
@@ -201,24 +208,6 @@ test.each([
 ] as const)("claimable: %s", (_what, given, expected) => {
   expect(isClaimable(runRecord(given), { agents: ["worker"], now: noon })).toBe(expected);
 });
-
-function question(given: Partial<QuestionRecord>): QuestionRecord {
-  return {
-    lineageId: "line",
-    key: "key",
-    runId: "line",
-    threadId: null,
-    status: "open",
-    payload: "{}",
-    schema: null,
-    answer: null,
-    answeredRunId: null,
-    askedAt: noon,
-    expiresAt: null,
-    closedAt: null,
-    ...given,
-  };
-}
 
 function checkpoint(given: Partial<CheckpointRecord>): CheckpointRecord {
   return {

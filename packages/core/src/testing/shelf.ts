@@ -158,6 +158,25 @@ export function runningRecord(given: Partial<RunRecord> = {}): RunRecord {
   });
 }
 
+/** An open question of the run that `runRecord` makes, but for what is given. */
+export function questionRecord(given: Partial<QuestionRecord> = {}): QuestionRecord {
+  return {
+    lineageId: "run",
+    key: "key",
+    runId: "run",
+    threadId: null,
+    status: "open",
+    payload: "1",
+    schema: null,
+    answer: null,
+    answeredRunId: null,
+    askedAt: noon,
+    expiresAt: null,
+    closedAt: null,
+    ...given,
+  };
+}
+
 /** An idle, empty thread, but for what is given. */
 export function threadRecord(given: Partial<ThreadRecord> = {}): ThreadRecord {
   return {

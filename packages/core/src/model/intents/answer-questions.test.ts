@@ -1,24 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { applyTo, noon, refusalOf, runningRecord, runRecord, type Shelf, threadRecord } from "../../testing/shelf.js";
+import {
+  applyTo,
+  noon,
+  questionRecord,
+  refusalOf,
+  runningRecord,
+  runRecord,
+  type Shelf,
+  threadRecord,
+} from "../../testing/shelf.js";
 import type { QuestionRecord } from "../question.js";
 import type { AnswerQuestions } from "./intent.js";
 
 const asker = runRecord({ status: "interrupted", active: false, settledAt: noon });
-const question = (key: string, given: Partial<QuestionRecord> = {}): QuestionRecord => ({
-  lineageId: "run",
-  key,
-  runId: "run",
-  threadId: null,
-  status: "open",
-  payload: "1",
-  schema: null,
-  answer: null,
-  answeredRunId: null,
-  askedAt: noon,
-  expiresAt: null,
-  closedAt: null,
-  ...given,
-});
+const question = (key: string, given: Partial<QuestionRecord> = {}) => questionRecord({ key, ...given });
 const shelf: Shelf = { runs: [asker], questions: [question("a"), question("b")] };
 
 const answer = (keys: readonly string[], given: Partial<AnswerQuestions> = {}): AnswerQuestions => ({

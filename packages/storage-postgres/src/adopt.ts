@@ -19,7 +19,7 @@ export function adopt(
   foreign: unknown,
   notify: readonly Bound[],
 ): StorageTransaction<unknown> | undefined {
-  const session = sessionOf(foreign);
+  const session = sessionOf(foreign, database.queryTimeout);
   if (session === undefined) return undefined;
   const { statements, lockWait } = database;
   return {
@@ -35,12 +35,12 @@ export function adopt(
   };
 }
 
-function sessionOf(foreign: unknown): Session | undefined {
+function sessionOf(foreign: unknown, queryTimeout: number): Session | undefined {
   if (typeof foreign !== "object" || foreign === null) return undefined;
   if (isKyselyTransaction(foreign)) return new KyselySession(foreign);
   // A pool can query as well, but each query may go to another connection.
   if ("query" in foreign && typeof foreign.query === "function" && !("totalCount" in foreign)) {
-    return new ClientSession(foreign as unknown as PgClient);
+    return new ClientSession(foreign as unknown as PgClient, queryTimeout);
   }
   return undefined;
 }

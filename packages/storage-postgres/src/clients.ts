@@ -15,10 +15,13 @@ const ignore = (): void => {};
 export class Clients {
   readonly #pool: PgPool;
   readonly #acquireTimeout: number;
+  readonly #queryTimeout: number;
 
-  constructor(pool: PgPool, acquireTimeout: number) {
+  /** Both in ms. */
+  constructor(pool: PgPool, limits: { readonly acquireTimeout: number; readonly queryTimeout: number }) {
     this.#pool = pool;
-    this.#acquireTimeout = acquireTimeout;
+    this.#acquireTimeout = limits.acquireTimeout;
+    this.#queryTimeout = limits.queryTimeout;
   }
 
   /** An idle client that loses its connection tells its pool; where nobody listens, that ends the process. */
@@ -30,7 +33,7 @@ export class Clients {
   /** Work with a client alone. One that the work left in an unknown state is thrown away. */
   async use<Result>(work: (session: ClientSession) => Promise<Result>): Promise<Result> {
     const client = await this.#acquire();
-    const session = new ClientSession(client);
+    const session = new ClientSession(client, this.#queryTimeout);
     let isClean = false;
     try {
       const result = await work(session);

@@ -13,10 +13,7 @@ export interface Connected {
   end(): Promise<void>;
 }
 
-/** A server that does not answer is noticed after this time, ms. */
-const answerTakesAtMost = 60_000;
-
-export function connect({ source, listen, wait }: Settings): Connected {
+export function connect({ source, listen, wait, queryTimeout }: Settings): Connected {
   if ("pool" in source) {
     return { pool: source.pool, createClient: clientFor(listen, () => likeThoseOf(source.pool)), end: async () => {} };
   }
@@ -25,7 +22,8 @@ export function connect({ source, listen, wait }: Settings): Connected {
     connectionString,
     max: connections,
     connectionTimeoutMillis: wait,
-    query_timeout: answerTakesAtMost,
+    // For the host's own statements in our transactions. Ours are timed whoever's pool it is.
+    query_timeout: queryTimeout,
     keepAlive: true,
     application_name: "heddle",
   });

@@ -27,6 +27,8 @@ export interface Database {
   /** Goes before reads by keys, in their flight, whose statements are one transaction. */
   readonly planByKeys: Bound;
   readonly lockWait: number;
+  /** ms that the server may take to answer. */
+  readonly queryTimeout: number;
   /** Epoch ms by the engine's clock, where that is a test's; `null`: the server's clock counts. */
   now(): number | null;
 }
@@ -44,6 +46,7 @@ export interface DatabaseOptions {
   readonly schema: string;
   readonly prepare: boolean;
   readonly lockWait: number;
+  readonly queryTimeout: number;
   now(): number | null;
 }
 
@@ -51,7 +54,7 @@ export function queryBuilderOf(schema: string): QueryBuilder {
   return createQueryBuilder(postgresDialect).withSchema(schema);
 }
 
-export function createDatabase({ clients, schema, prepare, lockWait, now }: DatabaseOptions): Database {
+export function createDatabase({ clients, schema, prepare, lockWait, queryTimeout, now }: DatabaseOptions): Database {
   const names = new SchemaNames(schema);
   const statements = new Statements(prepare);
   const builder = queryBuilderOf(schema);
@@ -71,6 +74,7 @@ export function createDatabase({ clients, schema, prepare, lockWait, now }: Data
     planByKeys: bound(statements.fixed(setting(planning))),
     commit: bound(statements.fixed("commit")),
     lockWait,
+    queryTimeout,
     now,
   };
 }

@@ -91,9 +91,12 @@ export class Flight {
     this.#rows = [];
   }
 
+  /** Fewer answers than statements, or more, are somebody else's: poolers have been seen to mix them up. */
   handleReadyForQuery(): void {
     this.callback();
-    this.#resolve(this.#answers);
+    const [asked, answered] = [this.#statements.length, this.#answers.length];
+    if (asked === answered) this.#resolve(this.#answers);
+    else this.#reject(new Error(`The connection answered ${asked} statements with ${answered} answers.`));
   }
 
   /** The server's error, or the connection's end. The rest of the flight was skipped. */

@@ -3,19 +3,18 @@
  * to whoever borrows them.
  *
  *   closed ──start──▶ connecting ──listen, self-test──▶ listening ──connection lost──▶ connecting, after a while
- *                          └── the test's own notification does not arrive (a pooler) ──▶ deaf, for good
+ *                          ├── the session is not the client's own (a pooler) ──▶ deaf, for good: nothing is left in it
+ *                          └── the test's own notification does not arrive ──▶ deaf, for good
  *
  * Whatever was committed while nobody listened is made good by one hint once listening begins again.
  */
 
 import { randomUUID } from "node:crypto";
+import { hasOwnSession, type SessionClient } from "./own-session.js";
 import { pause } from "./pause.js";
 
 /** What we use of a client of pg. */
-export interface ListenClient {
-  connect(): Promise<unknown>;
-  query(text: string): Promise<unknown>;
-  end(): Promise<void>;
+export interface ListenClient extends SessionClient {
   on(event: "notification", listener: (message: { readonly payload?: string | undefined }) => void): unknown;
   on(event: "error" | "end", listener: () => void): unknown;
 }
@@ -83,8 +82,7 @@ export class Listener {
       client.on("end", () => this.#lose(client));
       client.on("notification", ({ payload = "" }) => this.#hear(payload));
       await client.connect();
-      await client.query(`listen ${this.#options.channel}`);
-      const hears = await this.#hearsItself();
+      const hears = (await this.#isOwnSession(client)) && (await this.#hearsItself(client));
       if (this.#state !== "connecting") return true;
       this.#state = hears ? "listening" : "deaf";
       if (hears) this.#options.begun();
@@ -96,12 +94,19 @@ export class Listener {
     }
   }
 
-  async #hearsItself(): Promise<boolean> {
+  /** Who waits for a busy pooler for long has one in between. */
+  #isOwnSession(client: ListenClient): Promise<boolean> {
+    return inTime(hasOwnSession(client, this.#options.createClient));
+  }
+
+  async #hearsItself(client: ListenClient): Promise<boolean> {
+    await client.query(`listen ${this.#options.channel}`);
     const heard = new Promise<boolean>((resolve, reject) => {
       this.#endTest = (hears) => (typeof hears === "boolean" ? resolve(hears) : reject(hears));
     });
-    const timer = setTimeout(() => this.#endTest?.(false), testTakesAtMost);
-    const [hears] = await Promise.all([heard, this.#options.say(this.#test)]).finally(() => clearTimeout(timer));
+    const [hears] = await Promise.all([inTime(heard), this.#options.say(this.#test)]).finally(() =>
+      this.#endTest?.(false),
+    );
     return hears;
   }
 
@@ -124,4 +129,13 @@ export class Listener {
     this.#client = undefined;
     await client?.end().catch(() => {});
   }
+}
+
+/** `false` where it takes too long. */
+function inTime(test: Promise<boolean>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), testTakesAtMost);
+  });
+  return Promise.race([test, late]).finally(() => clearTimeout(timer));
 }

@@ -20,6 +20,11 @@ export interface PostgresStorageOptions {
   readonly prepare?: boolean;
   /** ms to wait for a free connection, for a row that somebody holds, or for a server to come back. Default 10,000. */
   readonly wait?: number;
+  /**
+   * ms that the server may take to answer. A connection that is silent for longer counts as lost, the host's pool's too.
+   * Default: a minute more than `wait`.
+   */
+  readonly queryTimeout?: number;
 }
 
 export type PostgresSource = string | PgPool | PostgresStorageOptions;
@@ -30,7 +35,11 @@ export interface Settings {
   readonly listen: boolean | { readonly connectionString: string };
   readonly prepare: boolean;
   readonly wait: number;
+  readonly queryTimeout: number;
 }
+
+/** What a timer can wait for, ms. */
+const longest = 2 ** 31 - 1;
 
 /** @throws HeddleError INVALID_ARGUMENT */
 export function settingsOf(source: PostgresSource): Settings {
@@ -39,8 +48,20 @@ export function settingsOf(source: PostgresSource): Settings {
   if (isPool(source)) return settingsOf({ pool: source });
   const { schema = "heddle", listen = true, prepare = true, wait = 10_000 } = source;
   if (typeof prepare !== "boolean") throw invalid("prepare", "true or false");
-  if (typeof wait !== "number" || !(wait >= 1)) throw invalid("wait", "a number of ms, at least 1");
-  return { source: sourceOf(source), schema: checkSchema(schema), listen: checkListen(listen), prepare, wait };
+  const { queryTimeout = Math.min(checkWait("wait", wait) + 60_000, longest) } = source;
+  return {
+    source: sourceOf(source),
+    schema: checkSchema(schema),
+    listen: checkListen(listen),
+    prepare,
+    wait,
+    queryTimeout: checkWait("queryTimeout", queryTimeout),
+  };
+}
+
+function checkWait(name: string, value: unknown): number {
+  if (typeof value === "number" && value >= 1 && value <= longest) return value;
+  throw invalid(name, `a number of ms, from 1 to ${longest}`);
 }
 
 function sourceOf({ connectionString, pool, connections = 10 }: PostgresStorageOptions): Settings["source"] {

@@ -180,11 +180,18 @@ class Postgres implements PostgresStorage {
   };
 
   async #connect({ clock }: StorageContext): Promise<Session> {
-    const { schema, prepare, wait } = this.#settings;
+    const { schema, prepare, wait, queryTimeout } = this.#settings;
     const connected = connect(this.#settings);
-    const clients = new Clients(connected.pool, wait);
+    const clients = new Clients(connected.pool, { acquireTimeout: wait, queryTimeout });
     const unguard = clients.guard();
-    const database = createDatabase({ clients, schema, prepare, lockWait: wait, now: () => timeOf(clock) });
+    const database = createDatabase({
+      clients,
+      schema,
+      prepare,
+      lockWait: wait,
+      queryTimeout,
+      now: () => timeOf(clock),
+    });
     const end = async () => {
       await connected.end();
       // Clients of our own pool may still be saying goodbye, to a server that may cut them off.

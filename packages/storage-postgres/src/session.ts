@@ -15,11 +15,14 @@ export type PgClient = Pick<pg.ClientBase, "query" | "on" | "removeListener">;
 
 export class ClientSession implements Session {
   readonly client: PgClient;
+  readonly #answersWithin: number;
   /** Statements were sent that began a transaction, and none that is known to have ended it. */
   isInTransaction = false;
 
-  constructor(client: PgClient) {
+  /** @param answersWithin ms */
+  constructor(client: PgClient, answersWithin: number) {
     this.client = client;
+    this.#answersWithin = answersWithin;
   }
 
   /**
@@ -30,7 +33,7 @@ export class ClientSession implements Session {
     if (isConnectionLoss(error)) return false;
     if (!this.isInTransaction) return true;
     try {
-      await this.client.query("rollback");
+      await this.#inTime(this.client.query("rollback"));
       this.isInTransaction = false;
       return true;
     } catch {
@@ -40,12 +43,20 @@ export class ClientSession implements Session {
 
   async run(statements: readonly Bound[]): Promise<readonly Answer[]> {
     try {
-      return takesFlights(this.client)
-        ? await fly(this.client, statements)
-        : await runOneByOne(this.client, statements);
+      const { client } = this;
+      return await this.#inTime(takesFlights(client) ? fly(client, statements) : runOneByOne(client, statements));
     } catch (error) {
       throw driverError(error);
     }
+  }
+
+  /** A connection that is silent for long counts as lost: it may be, and whoever waits would wait for ever. */
+  #inTime<Result>(answer: Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const late = () => reject(new Error(`The server did not answer within ${this.#answersWithin} ms.`));
+      const timer = setTimeout(late, this.#answersWithin);
+      answer.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
   }
 }
 

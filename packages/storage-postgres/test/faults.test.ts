@@ -115,6 +115,45 @@ test("a connection cut during a commit: what became of it is found out", async (
   await checkInvariants(storage);
 });
 
+test("a connection that falls silent counts as lost, in a host's pool too: what became of the commit is found out", async () => {
+  const { proxy, url } = await startProxy();
+  const pool = new pg.Pool({ connectionString: url, max: 3 });
+  onTestFinished(() => pool.end());
+  const limits = { wait: 1_000, queryTimeout: 300 };
+  const storage = await openStorage({ pool, schema: freshSchema(), listen: false, prepare: false, ...limits });
+  const driver = new StorageDriver(storage);
+  let isAwaited = (_: Buffer): boolean => false;
+  let silences = 0;
+  let isOnItsWay = false;
+  proxy.onClientData = (data) => {
+    isOnItsWay = isAwaited(data);
+    return true;
+  };
+  proxy.onServerData = () => {
+    if (!isOnItsWay || silences === 0) return true;
+    silences--;
+    return Buffer.alloc(0);
+  };
+  for (let round = 0; round < 5; round++) {
+    const thread = `t${round}`;
+    const run = await driver.start({ threadId: thread });
+    isAwaited = isCommit;
+    silences = 1;
+    const settled = await driver.settle(run);
+    expect([settled.status, silences]).toEqual(["succeeded", 0]);
+    const types = (await driver.threadEvents(thread)).map(({ type }) => type);
+    expect(types).toEqual(["run_started", "run_succeeded"]);
+  }
+  isAwaited = (data) => data.includes("savepoint heddle");
+  silences = 1;
+  const error = await refusal(
+    "STORAGE_UNAVAILABLE",
+    storage.transaction((tx) => tx.apply(acceptRun())),
+  );
+  expect(error.message).toContain("did not answer within 300 ms");
+  await checkInvariants(storage);
+});
+
 test("a host's transaction whose commit is cut off: its row exists if and only if the run does", async () => {
   const { proxy, url } = await startProxy();
   const schema = freshSchema();

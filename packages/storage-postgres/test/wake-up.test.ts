@@ -3,9 +3,10 @@
 import { defineAgent } from "@heddle/core";
 import { StorageDriver } from "@heddle/core/testing";
 import { postgresStorage } from "@heddle/storage-postgres";
+import pg from "pg";
 import { expect, test } from "vitest";
 import { echo, openStorage, realClock, startEngine, until } from "./support/fixture.js";
-import { hasPgBouncer, PgBouncer } from "./support/pgbouncer.js";
+import { hasPgBouncer, PgBouncer, poolerSessions } from "./support/pgbouncer.js";
 import { freshSchema, useServer } from "./support/server.js";
 
 const server = useServer();
@@ -97,7 +98,21 @@ test("engines that share a storage hint each other", async () => {
   await until(() => hints > 0);
 });
 
-test.skipIf(!hasPgBouncer)("behind a pooler it finds out that it is deaf, and polls", async () => {
+/** On each of a pooler's sessions at once. */
+async function listenersBehind(connectionString: string): Promise<unknown[]> {
+  const pool = new pg.Pool({ connectionString, max: poolerSessions });
+  try {
+    const clients = await Promise.all(Array.from({ length: poolerSessions }, () => pool.connect()));
+    await Promise.all(clients.map((client) => client.query("begin")));
+    const answers = await Promise.all(clients.map((client) => client.query("select pg_listening_channels()")));
+    for (const client of clients) client.release(true);
+    return answers.flatMap(({ rows }) => rows);
+  } finally {
+    await pool.end();
+  }
+}
+
+test.skipIf(!hasPgBouncer)("behind a pooler it finds out that it is deaf, leaves no listener, and polls", async () => {
   const pgBouncer = await PgBouncer.start(server());
   try {
     const options = { connectionString: pgBouncer.url(server()), schema: freshSchema(), prepare: false };
@@ -106,6 +121,22 @@ test.skipIf(!hasPgBouncer)("behind a pooler it finds out that it is deaf, and po
     expect(await (await client.engine.runs.start(echo, { n: 1 })).result()).toEqual({ n: 1 });
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect([client.storage.listening, worker.storage.listening]).toEqual([false, false]);
+    expect(await listenersBehind(options.connectionString)).toEqual([]);
+    await client.engine.close();
+    await worker.engine.close();
+  } finally {
+    pgBouncer.stop();
+  }
+});
+
+test.skipIf(!hasPgBouncer)("through a pooler that leaves each client its session it listens", async () => {
+  const pgBouncer = await PgBouncer.start(server(), "session");
+  try {
+    const options = { connectionString: pgBouncer.url(server()), schema: freshSchema(), connections: 2 };
+    const client = await startEngine(options, { work: false, poll: 60_000 });
+    const worker = await startEngine(options, { poll: 60_000 });
+    await until(() => client.storage.listening && worker.storage.listening);
+    expect(await (await client.engine.runs.start(echo, { n: 1 })).result()).toEqual({ n: 1 });
     await client.engine.close();
     await worker.engine.close();
   } finally {

@@ -1,4 +1,7 @@
-/** PgBouncer in transaction mode before a test server: a session belongs to a client for one transaction only. */
+/**
+ * PgBouncer before a test server, in transaction mode unless told otherwise: a session belongs to a client for one
+ * transaction only.
+ */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -21,6 +24,9 @@ if (!hasPgBouncer) {
   console.warn("PostgreSQL behind PgBouncer is not tested: it is not installed (Debian: apt-get install pgbouncer)");
 }
 
+/** How many sessions it has at a server, at most. */
+export const poolerSessions = 10;
+
 export class PgBouncer {
   readonly #process: ChildProcess;
   readonly #directory: string;
@@ -32,7 +38,7 @@ export class PgBouncer {
     this.port = port;
   }
 
-  static async start(server: TestServer): Promise<PgBouncer> {
+  static async start(server: TestServer, mode: "transaction" | "session" = "transaction"): Promise<PgBouncer> {
     const directory = mkdtempSync(join(tmpdir(), "heddle-pgbouncer-"));
     chmodSync(directory, 0o755);
     const port = await freePort();
@@ -47,8 +53,8 @@ listen_addr = 127.0.0.1
 listen_port = ${port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
-default_pool_size = 10
+pool_mode = ${mode}
+default_pool_size = ${poolerSessions}
 max_client_conn = 500
 log_connections = 0
 log_disconnections = 0

@@ -29,10 +29,18 @@ export interface Wire {
   execute(message: object): void;
   close(message: { readonly type: "P" | "S"; readonly name: string }): void;
   sync(): void;
+  on(event: "bindComplete", listener: () => void): unknown;
 }
 
-/** Names of the statements that each connection is known to have prepared. */
-const prepared = new WeakMap<Wire, Set<string>>();
+/** What is known of a connection. */
+interface Known {
+  /** Names of the statements that it has prepared. */
+  readonly prepared: Set<string>;
+  /** How many parameters it has bound. */
+  bound: number;
+}
+
+const knowledge = new WeakMap<Wire, Known>();
 
 const numberTypes = new Set([20, 21, 23, 26, 700, 701, 1700]);
 
@@ -41,7 +49,9 @@ export class Flight {
   readonly #resolve: (answers: readonly Answer[]) => void;
   readonly #reject: (error: unknown) => void;
   readonly #answers: Answer[] = [];
-  #wire: Wire | undefined;
+  #known: Known | undefined;
+  /** How many times the connection had bound parameters before. */
+  #boundBefore = 0;
   #rows: Row[] = [];
   /** Called at the end: where queries may time out pg puts a function here that stops its timer, a minute long. */
   callback = (): void => {};
@@ -57,10 +67,12 @@ export class Flight {
   }
 
   submit(wire: Wire): void {
-    this.#wire = wire;
+    const known = knownOf(wire);
+    this.#known = known;
+    this.#boundBefore = known.bound;
     wire.stream.cork?.();
     try {
-      const names = new Set(namesOf(wire));
+      const names = new Set(known.prepared);
       for (const bound of this.#statements) send(wire, bound, names);
       wire.sync();
     } finally {
@@ -86,23 +98,28 @@ export class Flight {
     const statement = this.#current();
     // An answer without rows is not described.
     if (statement !== undefined) statement.fields ??= [];
-    if (statement?.name !== undefined && this.#wire !== undefined) namesOf(this.#wire).add(statement.name);
+    if (statement?.name !== undefined) this.#known?.prepared.add(statement.name);
     this.#answers.push({ command: text, rows: this.#rows });
     this.#rows = [];
   }
 
-  /** Fewer answers than statements, or more, are somebody else's: poolers have been seen to mix them up. */
+  /**
+   * Answers that do not fit are somebody else's: poolers have been seen to mix them up. Each statement of a flight has
+   * one, and binds its parameters; what a pooler asks for itself does not.
+   */
   handleReadyForQuery(): void {
     this.callback();
     const [asked, answered] = [this.#statements.length, this.#answers.length];
-    if (asked === answered) this.#resolve(this.#answers);
-    else this.#reject(new Error(`The connection answered ${asked} statements with ${answered} answers.`));
+    const bound = (this.#known?.bound ?? 0) - this.#boundBefore;
+    if (asked === answered && asked === bound) return this.#resolve(this.#answers);
+    const found = `${asked} statements with ${answered} answers, of which ${bound} are its own`;
+    this.#reject(new Error(`The connection answered ${found}.`));
   }
 
   /** The server's error, or the connection's end. The rest of the flight was skipped. */
   handleError(error: unknown): void {
     const name = this.#current()?.name;
-    if (name !== undefined && this.#wire !== undefined) namesOf(this.#wire).delete(name);
+    if (name !== undefined) this.#known?.prepared.delete(name);
     this.callback();
     this.#reject(error);
   }
@@ -121,9 +138,12 @@ export class Flight {
   }
 }
 
-function namesOf(wire: Wire): Set<string> {
-  const known = prepared.get(wire) ?? new Set();
-  prepared.set(wire, known);
+function knownOf(wire: Wire): Known {
+  const before = knowledge.get(wire);
+  if (before !== undefined) return before;
+  const known = { prepared: new Set<string>(), bound: 0 };
+  knowledge.set(wire, known);
+  wire.on("bindComplete", () => void known.bound++);
   return known;
 }
 

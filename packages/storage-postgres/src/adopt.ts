@@ -9,6 +9,7 @@ import { applyInTransaction } from "./apply-in-transaction.js";
 import { numberFields } from "./columns.js";
 import type { Database } from "./database.js";
 import type { Answer } from "./flight.js";
+import { IntentQueue } from "./intent-queue.js";
 import { ClientSession, type PgClient, type Session } from "./session.js";
 import type { Bound, Row } from "./statement.js";
 import { driverError } from "./storage-errors.js";
@@ -19,20 +20,32 @@ export function adopt(
   foreign: unknown,
   notify: readonly Bound[],
 ): StorageTransaction<unknown> | undefined {
+  const queue = queueOf(database, foreign, notify);
+  return queue && { host: foreign, apply: (intent) => queue.apply(intent) };
+}
+
+/** One for each transaction: calls that join it at once take turns. */
+const queues = new WeakMap<Database, WeakMap<object, IntentQueue>>();
+
+function queueOf(database: Database, foreign: unknown, notify: readonly Bound[]): IntentQueue | undefined {
   const session = sessionOf(foreign, database.queryTimeout);
   if (session === undefined) return undefined;
+  const known = queues.get(database) ?? new WeakMap<object, IntentQueue>();
+  queues.set(database, known);
+  const queue = known.get(foreign as object) ?? joining(database, session, notify);
+  known.set(foreign as object, queue);
+  return queue;
+}
+
+function joining(database: Database, session: Session, notify: readonly Bound[]): IntentQueue {
   const { statements, lockWait } = database;
-  return {
-    host: foreign,
-    apply: async (intent) => {
-      // The host's own time limit for locks comes back when we are done.
-      const [answer] = await session.run([statements.once("select current_setting('lock_timeout') as timeout", [])]);
-      const timeout = (wanted: unknown) => statements.once("select set_config('lock_timeout', $1, true)", [wanted]);
-      const before = [timeout(lockWait)];
-      const behind = [timeout(answer?.rows[0]?.["timeout"]), ...notify];
-      return (await applyInTransaction(database, session, intent, { before, behind })).value;
-    },
-  };
+  return new IntentQueue(async (intents) => {
+    // The host's own time limit for locks comes back when we are done.
+    const [answer] = await session.run([statements.once("select current_setting('lock_timeout') as timeout", [])]);
+    const timeout = (wanted: unknown) => statements.once("select set_config('lock_timeout', $1, true)", [wanted]);
+    const [before, after] = [[timeout(lockWait)], [timeout(answer?.rows[0]?.["timeout"])]];
+    return applyInTransaction(database, session, intents, { before, after, told: notify });
+  });
 }
 
 function sessionOf(foreign: unknown, queryTimeout: number): Session | undefined {

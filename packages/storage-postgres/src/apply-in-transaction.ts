@@ -1,71 +1,106 @@
 /**
- * One intent inside a transaction that spans awaits: ours around a host's body, or the host's own.
+ * Intents inside a transaction that spans awaits: ours around a host's body, or the host's own.
  *
  * What a poisonous intent wrote is undone alone, with a savepoint; the transaction around it goes on.
  */
 
-import type { Effect, Intent, IntentKind, IntentValues } from "@heddle/core/storage";
-import { HeddleError } from "@heddle/core/storage";
+import type { Intent, IntentResult } from "@heddle/core/storage";
+import { HeddleError, splitBatch } from "@heddle/core/storage";
 import { apply } from "./commit-group.js";
 import type { Database } from "./database.js";
 import { loadOf } from "./load.js";
 import type { Session } from "./session.js";
 import { type Bound, bound, type Statement } from "./statement.js";
-import { isConflict, isConnectionLoss, sqlState, toStorageError } from "./storage-errors.js";
+import { isConflict, isConnectionLoss, isDatabaseFault, sqlState, toStorageError } from "./storage-errors.js";
 import { wantsOf } from "./wants.js";
 import { writesOf } from "./writes.js";
 
-export interface Applied {
-  readonly value: IntentValues[IntentKind];
-  readonly effects: readonly Effect[];
-}
-
-/** What goes with the intent's own statements. */
+/** What goes with the intents' own statements. */
 export interface Around {
   readonly before: readonly Bound[];
+  readonly after: readonly Bound[];
   /** Only where something was written. */
-  readonly behind: readonly Bound[];
+  readonly told: readonly Bound[];
 }
 
 const mostTries = 5;
-const nothing: Around = { before: [], behind: [] };
+const nothing: Around = { before: [], after: [], told: [] };
 
-/** @throws HeddleError when the intent is refused, or cannot be applied */
+/** In order; together, as far as they can be. */
 export async function applyInTransaction(
   database: Database,
   session: Session,
-  intent: Intent,
+  intents: readonly Intent[],
   around: Around = nothing,
-): Promise<Applied> {
+): Promise<readonly IntentResult[]> {
+  const results: IntentResult[] = [];
+  for (const group of splitBatch(intents)) results.push(...(await applyGroup(database, session, group, around)));
+  return results;
+}
+
+/** Together; where one of them is poisonous, one by one. */
+async function applyGroup(
+  database: Database,
+  session: Session,
+  group: readonly Intent[],
+  around: Around,
+): Promise<readonly IntentResult[]> {
+  try {
+    return await persistently(database, session, group, around);
+  } catch (error) {
+    const isForAll = group.length === 1 || isDatabaseFault(error) || endsTransaction(error);
+    if (isForAll) return group.map(() => ({ ok: false, error: toStorageError(error) }));
+  }
+  const results: IntentResult[] = [];
+  for (const intent of group) results.push(...(await applyGroup(database, session, [intent], around)));
+  return results;
+}
+
+async function persistently(
+  database: Database,
+  session: Session,
+  group: readonly Intent[],
+  around: Around,
+): Promise<readonly IntentResult[]> {
   for (let tries = 1; ; tries++) {
     try {
-      return await attempt(database, session, intent, around);
+      return await attempt(database, session, group, around);
     } catch (error) {
-      await undo(database, session, error);
-      if (!isConflict(error) || sqlState(error).startsWith("40") || tries === mostTries) throw toStorageError(error);
+      if (!isConnectionLoss(error)) {
+        if (sqlState(error) === "25P01") throw notInTransaction(error);
+        await undo(database, session);
+      }
+      if (!isConflict(error) || endsTransaction(error) || tries === mostTries) throw error;
     }
   }
 }
 
-async function attempt(database: Database, session: Session, intent: Intent, around: Around): Promise<Applied> {
-  const first = [savepoint(database, "savepoint heddle"), ...around.before];
-  const load = loadOf(database.loads, wantsOf([intent]), { waits: true, now: database.now() });
+/** Serialization failures and deadlocks: the whole of it must be done again, which is up to its owner. */
+function endsTransaction(error: unknown): boolean {
+  return sqlState(error).startsWith("40");
+}
+
+async function attempt(
+  database: Database,
+  session: Session,
+  group: readonly Intent[],
+  { before, after, told }: Around,
+): Promise<readonly IntentResult[]> {
+  const first = [savepoint(database, "savepoint heddle"), ...before];
+  const load = loadOf(database.loads, wantsOf(group), { waits: true, now: database.now() });
   const answers = await session.run([...first, ...load.statements]);
   const { records, now } = load.take(answers.slice(first.length));
-  const { results, changes } = apply([intent], records, now);
-  const [result] = results;
-  if (result === undefined) throw new Error("the intent was not answered");
-  if (!result.ok) throw result.error;
-  const writes = writesOf(database, changes, records);
-  const behind = writes.length === 0 ? [] : around.behind;
-  await session.run([...writes, ...behind, savepoint(database, "release savepoint heddle")]);
-  return result;
+  const { results, changes } = apply(group, records, now);
+  if (results.some(({ ok }) => ok)) {
+    const writes = writesOf(database, changes, records);
+    const behind = writes.length === 0 ? after : [...after, ...told];
+    await session.run([...writes, ...behind, savepoint(database, "release savepoint heddle")]);
+  } else await undo(database, session);
+  return results;
 }
 
 /** Locks taken since the savepoint are let go. */
-async function undo(database: Database, session: Session, cause: unknown): Promise<void> {
-  if (isConnectionLoss(cause)) return;
-  if (sqlState(cause) === "25P01") throw notInTransaction(cause);
+async function undo(database: Database, session: Session): Promise<void> {
   const statements = ["rollback to savepoint heddle", "release savepoint heddle"];
   await session.run(statements.map((text) => savepoint(database, text))).catch(() => {});
 }

@@ -7,6 +7,7 @@ import { applyInTransaction } from "./apply-in-transaction.js";
 import type { Database } from "./database.js";
 import { despiteLosses } from "./despite-losses.js";
 import { hostOf, type PostgresHost } from "./host.js";
+import { IntentQueue } from "./intent-queue.js";
 import { serverTime } from "./postgres-dialect.js";
 import type { ClientSession } from "./session.js";
 import { CommitInDoubt, isConnectionLoss, sqlState, toStorageError } from "./storage-errors.js";
@@ -80,11 +81,14 @@ async function runBody<Result>(
 ): Promise<Outcome<Result>> {
   const scope: Scope = { isOpen: true };
   const effects: Effect[] = [];
+  const queue = new IntentQueue(async (intents) => {
+    const results = await applyInTransaction(database, session, intents);
+    for (const result of results) if (result.ok) effects.push(...result.effects);
+    return results;
+  });
   const apply: StorageTransaction<PostgresHost>["apply"] = async (intent) => {
     requireOpen(scope);
-    const applied = await applyInTransaction(database, session, intent);
-    effects.push(...applied.effects);
-    return applied.value;
+    return queue.apply(intent);
   };
   try {
     const tx = { host: hostOf(session.client, scope), apply };
@@ -94,6 +98,7 @@ async function runBody<Result>(
     throw new BodyFailed("the body failed", { cause });
   } finally {
     scope.isOpen = false;
+    await queue.end();
   }
 }
 

@@ -11,8 +11,12 @@ export interface Scope {
 
 /** @throws HeddleError TRANSACTION_CLOSED */
 export function requireOpen(scope: Scope): void {
-  if (scope.isOpen) return;
-  throw new HeddleError("TRANSACTION_CLOSED", "The transaction has ended: await everything inside its body.");
+  if (!scope.isOpen) throw transactionClosed();
+}
+
+/** For what was asked for, and not awaited, inside a body that has ended. */
+export function transactionClosed(): HeddleError {
+  return new HeddleError("TRANSACTION_CLOSED", "The transaction has ended: await everything inside its body.");
 }
 
 /** For a body that ended the transaction on its own. */

@@ -15,7 +15,7 @@ export {
 } from "./columns.js";
 export type { MetadataColumn, SqlDialect } from "./dialect.js";
 export type { HostConnection, Scope } from "./host-transaction.js";
-export { hostQueryBuilder, requireOpen, transactionEnded } from "./host-transaction.js";
+export { hostQueryBuilder, requireOpen, transactionClosed, transactionEnded } from "./host-transaction.js";
 export { migrations } from "./migrations/index.js";
 export type { Migration } from "./migrations/migration.js";
 export type { PlannedStatement } from "./migrations/plan-migrations.js";

@@ -83,9 +83,9 @@ export class Runs {
     const located = await Promise.all(intents.map((intent) => locate(core, intent)));
     return handlesOf(core, located, () =>
       runTransaction(core, async (tx) => {
-        const runs: RunRecord[] = [];
-        for (const intent of located) runs.push((await applyIn<"accept_run">(core, tx, intent)).run);
-        return runs;
+        // At once, and so in one go where the storage can.
+        const accepted = await Promise.all(located.map((intent) => applyIn<"accept_run">(core, tx, intent)));
+        return accepted.map(({ run }) => run);
       }),
     );
   }

@@ -118,7 +118,10 @@ export interface StorageContext {
 export interface StorageTransaction<Host> {
   /** For the host's own statements. */
   readonly host: Host;
-  /** @throws HeddleError when the intent is refused: the transaction goes on unless the caller lets it fail */
+  /**
+   * Calls that do not wait for each other are applied in the order in which they were made.
+   * @throws HeddleError when the intent is refused: the transaction goes on unless the caller lets it fail
+   */
   apply(intent: Intent): Promise<IntentValues[IntentKind]>;
 }
 

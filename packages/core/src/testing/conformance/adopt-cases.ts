@@ -82,6 +82,23 @@ export const adoptCases = inGroup("adopt", {
     assertFields(await driver.thread(threadId), { activeRunId: first.run.id, queueLength: 1 });
   }),
 
+  "what joins at once takes turns, in order": joining(async ({ driver }, begin) => {
+    const busy = await driver.start({ threadId: freshId("thr") });
+    const threadId = freshId("thr");
+    const foreign = await begin();
+    const accepts = Array.from({ length: 5 }, () => foreign.apply(acceptRun({ threadId, whenBusy: "enqueue" })));
+    const refusal = refused(foreign.apply(acceptRun({ threadId: busy.threadId })), "THREAD_BUSY");
+    const [first, ...others] = (await Promise.all(accepts)) as Accepted[];
+    await refusal;
+    await foreign.commit();
+    assertFields(await driver.thread(threadId), { activeRunId: first?.run.id, queueLength: 4 });
+    const places = others.map(({ run }) => run.queuePosition as number);
+    assert.deepEqual(
+      [...new Set(places)].toSorted((a, b) => a - b),
+      places,
+    );
+  }),
+
   "a refused intent changes nothing and leaves the transaction usable": joining(async ({ driver }, begin) => {
     const busy = await driver.start({ threadId: freshId("thr") });
     const accepted = acceptRun();

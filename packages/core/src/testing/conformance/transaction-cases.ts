@@ -66,6 +66,57 @@ export const transactionCases = inGroup("transaction", {
     assert.equal(await storage.runs.get(lost.run.id), undefined);
   },
 
+  async "what is asked for at once is applied in order, and who is refused is refused alone"({ driver, storage }) {
+    const busy = await driver.start({ threadId: freshId("thr") });
+    const gone = await driver.settle(await driver.start({ threadId: freshId("thr") }));
+    const threadId = freshId("thr");
+    const accepts = Array.from({ length: 5 }, () => acceptRun({ threadId, whenBusy: "enqueue" }));
+    await storage.transaction(async (tx) => {
+      const [first, ...others] = accepts.map((accept) => tx.apply(accept));
+      const refusal = refused(tx.apply(acceptRun({ threadId: busy.threadId })), "THREAD_BUSY");
+      const removal = tx.apply({ kind: "delete_run", runId: gone.id, threadId: gone.threadId });
+      const last = tx.apply(acceptRun({ threadId, whenBusy: "enqueue" }));
+      await Promise.all([first, ...others, refusal, removal, last]);
+    });
+    assertFields(await driver.thread(threadId), { activeRunId: accepts[0]?.run.id, queueLength: 5 });
+    const runs = await storage.runs.list({
+      threadId,
+      status: ["pending"],
+      sortBy: "createdAt",
+      order: "asc",
+      limit: 10,
+    });
+    const places = new Map(runs.map(({ id, queuePosition }) => [id, queuePosition ?? 0]));
+    const inOrder = accepts.map(({ run }) => places.get(run.id) as number);
+    assert.deepEqual(
+      inOrder.toSorted((a, b) => a - b),
+      inOrder,
+    );
+    assert.equal(new Set(places.values()).size, 6);
+    assert.equal(await storage.runs.get(gone.id), undefined);
+    assertFields(await driver.thread(busy.threadId as string), { activeRunId: busy.id, queueLength: 0 });
+  },
+
+  async "what its body does not wait for is done or refused, and never half"({ driver, storage }) {
+    const [ended, failed] = [acceptRun({ threadId: freshId("thr") }), acceptRun({ threadId: freshId("thr") })];
+    const outcomes: Promise<boolean>[] = [];
+    const begin = (tx: StorageTransaction<unknown>, intent: typeof ended) => {
+      const applied = tx.apply(intent);
+      outcomes.push(applied.then(() => true).catch(() => false));
+    };
+    await storage.transaction(async (tx) => begin(tx, ended));
+    assert.equal((await storage.runs.get(ended.run.id)) !== undefined, await outcomes[0]);
+    const failure = new Error("the host's own");
+    const failing = storage.transaction(async (tx) => {
+      begin(tx, failed);
+      throw failure;
+    });
+    await assert.rejects(failing, failure);
+    await outcomes[1];
+    assert.equal(await storage.runs.get(failed.run.id), undefined);
+    assertFields(await driver.run((await driver.accept()).run), { status: "pending" });
+  },
+
   async "sees its own writes; nobody else does before the commit"({ storage }) {
     const accept = acceptRun({ threadId: freshId("thr") });
     const opened = gate();

@@ -97,6 +97,19 @@ export const transactionCases = inGroup("transaction", {
     assertFields(await driver.thread(busy.threadId as string), { activeRunId: busy.id, queueLength: 0 });
   },
 
+  async "a poisonous intent among those asked for at once fails alone"({ driver, storage }) {
+    const taken = await driver.start({ threadId: freshId("thr") });
+    const [before, behind] = [acceptRun(), acceptRun({ threadId: freshId("thr") })];
+    await storage.transaction(async (tx) => {
+      const first = tx.apply(before);
+      const poison = refused(tx.apply(acceptRun({ id: taken.id, threadId: freshId("thr") })), "STORAGE_ERROR");
+      await Promise.all([first, poison, tx.apply(behind)]);
+    });
+    assertFields(await driver.run(taken), { status: "running", threadId: taken.threadId });
+    assertFields(await driver.run(before.run), { status: "pending" });
+    assertFields(await driver.run(behind.run), { status: "pending" });
+  },
+
   async "what its body does not wait for is done or refused, and never half"({ driver, storage }) {
     const [ended, failed] = [acceptRun({ threadId: freshId("thr") }), acceptRun({ threadId: freshId("thr") })];
     const outcomes: Promise<boolean>[] = [];

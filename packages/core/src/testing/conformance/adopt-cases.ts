@@ -91,7 +91,7 @@ export const adoptCases = inGroup("adopt", {
     const [first, ...others] = (await Promise.all(accepts)) as Accepted[];
     await refusal;
     await foreign.commit();
-    assertFields(await driver.thread(threadId), { activeRunId: first?.run.id, queueLength: 4 });
+    assertFields(await driver.thread(threadId), { activeRunId: first?.run.id ?? null, queueLength: 4 });
     const places = others.map(({ run }) => run.queuePosition as number);
     assert.deepEqual(
       [...new Set(places)].toSorted((a, b) => a - b),

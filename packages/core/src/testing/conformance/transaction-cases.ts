@@ -78,7 +78,7 @@ export const transactionCases = inGroup("transaction", {
       const last = tx.apply(acceptRun({ threadId, whenBusy: "enqueue" }));
       await Promise.all([first, ...others, refusal, removal, last]);
     });
-    assertFields(await driver.thread(threadId), { activeRunId: accepts[0]?.run.id, queueLength: 5 });
+    assertFields(await driver.thread(threadId), { activeRunId: accepts[0]?.run.id ?? null, queueLength: 5 });
     const runs = await storage.runs.list({
       threadId,
       status: ["pending"],

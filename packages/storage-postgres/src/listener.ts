@@ -94,9 +94,11 @@ export class Listener {
     }
   }
 
-  /** Who waits for a busy pooler for long has one in between. */
-  #isOwnSession(client: ListenClient): Promise<boolean> {
-    return inTime(hasOwnSession(client, this.#options.createClient));
+  /** @throws Error where a busy server or pooler does not say so in time: another try may find it less busy */
+  async #isOwnSession(client: ListenClient): Promise<boolean> {
+    const isOwn = await inTime(hasOwnSession(client, this.#options.createClient));
+    if (isOwn === undefined) throw new Error("nobody answered in time");
+    return isOwn;
   }
 
   async #hearsItself(client: ListenClient): Promise<boolean> {
@@ -107,7 +109,7 @@ export class Listener {
     const [hears] = await Promise.all([inTime(heard), this.#options.say(this.#test)]).finally(() =>
       this.#endTest?.(false),
     );
-    return hears;
+    return hears === true;
   }
 
   #hear(text: string): void {
@@ -131,11 +133,11 @@ export class Listener {
   }
 }
 
-/** `false` where it takes too long. */
-function inTime(test: Promise<boolean>): Promise<boolean> {
+/** `undefined` where it takes too long. */
+function inTime(test: Promise<boolean>): Promise<boolean | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), testTakesAtMost);
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), testTakesAtMost);
   });
   return Promise.race([test, late]).finally(() => clearTimeout(timer));
 }

@@ -11,7 +11,7 @@ export interface SessionClient {
   connect(): Promise<unknown>;
   query(text: string): Promise<unknown>;
   end(): Promise<void>;
-  on(event: "error", listener: () => void): unknown;
+  on(event: "error" | "end", listener: () => void): unknown;
 }
 
 /** A pooler that hands out its connections in turn has more than two of them, or shows itself within so many. */
@@ -26,7 +26,10 @@ export async function hasOwnSession(client: SessionClient, createClient: () => S
   const own = await serverProcessOf(client);
   if (own === client.processID) return true;
   const other = createClient();
+  const end = () => other.end().catch(() => {});
   other.on("error", () => {});
+  // A busy pooler may keep it waiting for longer than anybody wants to know.
+  client.on("end", () => void end());
   try {
     await other.connect();
     for (let round = 0; round < rounds; round++) {
@@ -37,7 +40,7 @@ export async function hasOwnSession(client: SessionClient, createClient: () => S
     }
     return true;
   } finally {
-    await other.end().catch(() => {});
+    await end();
   }
 }
 

@@ -11,7 +11,14 @@ import type { Database } from "./database.js";
 import { loadOf } from "./load.js";
 import type { Session } from "./session.js";
 import { type Bound, bound, type Statement } from "./statement.js";
-import { isConflict, isConnectionLoss, isDatabaseFault, sqlState, toStorageError } from "./storage-errors.js";
+import {
+  isConflict,
+  isConnectionLoss,
+  isDatabaseFault,
+  isLockTimeout,
+  sqlState,
+  toStorageError,
+} from "./storage-errors.js";
 import { wantsOf } from "./wants.js";
 import { writesOf } from "./writes.js";
 
@@ -21,6 +28,12 @@ export interface Around {
   readonly after: readonly Bound[];
   /** Only where something was written. */
   readonly told: readonly Bound[];
+}
+
+interface How {
+  readonly around: Around;
+  /** For threads that somebody else holds; otherwise their intents are answered with STORAGE_BUSY. */
+  readonly waits: boolean;
 }
 
 const mostTries = 5;
@@ -38,16 +51,18 @@ export async function applyInTransaction(
   return results;
 }
 
-/** Together; where one of them is poisonous, one by one. */
+/** Together; without those of a thread that stays held for too long; where one of them is poisonous, one by one. */
 async function applyGroup(
   database: Database,
   session: Session,
   group: readonly Intent[],
   around: Around,
+  waits = true,
 ): Promise<readonly IntentResult[]> {
   try {
-    return await persistently(database, session, group, around);
+    return await persistently(database, session, group, { around, waits });
   } catch (error) {
+    if (waits && isLockTimeout(error)) return applyGroup(database, session, group, around, false);
     const isForAll = group.length === 1 || isDatabaseFault(error) || endsTransaction(error);
     if (isForAll) return group.map(() => ({ ok: false, error: toStorageError(error) }));
   }
@@ -60,11 +75,11 @@ async function persistently(
   database: Database,
   session: Session,
   group: readonly Intent[],
-  around: Around,
+  how: How,
 ): Promise<readonly IntentResult[]> {
   for (let tries = 1; ; tries++) {
     try {
-      return await attempt(database, session, group, around);
+      return await attempt(database, session, group, how);
     } catch (error) {
       if (!isConnectionLoss(error)) {
         if (sqlState(error) === "25P01") throw notInTransaction(error);
@@ -84,10 +99,10 @@ async function attempt(
   database: Database,
   session: Session,
   group: readonly Intent[],
-  { before, after, told }: Around,
+  { around: { before, after, told }, waits }: How,
 ): Promise<readonly IntentResult[]> {
   const first = [savepoint(database, "savepoint heddle"), ...before];
-  const load = loadOf(database.loads, wantsOf(group), { waits: true, now: database.now() });
+  const load = loadOf(database.loads, wantsOf(group), { waits, now: database.now() });
   const answers = await session.run([...first, ...load.statements]);
   const { records, now } = load.take(answers.slice(first.length));
   const { results, changes } = apply(group, records, now);

@@ -164,6 +164,25 @@ onEachWay(server, (via) => {
     expect(await orders(schema)).toEqual(["x"]);
   });
 
+  test("of starts asked for at once only those of threads that somebody holds are turned away", async () => {
+    const schema = freshSchema();
+    const { engine } = await startEngine({ ...via(), schema, wait: 300 });
+    const { db } = hostDatabase(schema);
+    const threads = await Promise.all(Array.from({ length: 6 }, () => engine.threads.create()));
+    const [free, ...held] = threads as [(typeof threads)[number], ...typeof threads];
+    const holder = await db.startTransaction().execute();
+    for (const thread of held) await thread.start(echo, { n: 1 }, { tx: holder });
+    const outcomes = await engine.transaction((tx) =>
+      Promise.allSettled([...held, free].map((thread) => thread.start(echo, { n: 2 }, { tx }))),
+    );
+    await holder.rollback().execute();
+    expect(outcomes).toMatchObject([
+      ...held.map(() => ({ status: "rejected", reason: { code: "STORAGE_BUSY" } })),
+      { status: "fulfilled", value: { threadId: free.id } },
+    ]);
+    expect(await engine.runs.count()).toBe(1);
+  });
+
   test("what is no transaction is refused", async () => {
     const schema = freshSchema();
     const { engine } = await startEngine({ ...via(), schema });
